@@ -1,0 +1,82 @@
+# make demo      install what is needed into .venv, map the synthetic demo region, say where the map is
+# make test      the tests
+# make train-env add torch and ultralytics, for `snakemake train` and for GPUs
+# Everything else is for developers; each target says what it does.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+LOCK := -c requirements.lock
+
+.PHONY: demo test env dev-env train-env lint format lock site delhi kill-test profile clean
+
+demo: env
+	$(BIN)/snakemake
+
+env: $(VENV)/core.stamp
+
+dev-env: $(VENV)/dev.stamp
+
+train-env: $(VENV)/train.stamp
+
+test: dev-env
+	$(BIN)/python -m pytest
+
+# `snakemake --profile pcluster` looks for a folder of that name here: link the two to profiles/
+$(VENV)/core.stamp: pyproject.toml requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kilnscan needs Python 3.11 or newer, this is " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet $(LOCK) --editable .
+	ln -sfn profiles/pcluster pcluster
+	ln -sfn profiles/batch batch
+	touch $@
+
+$(VENV)/dev.stamp: $(VENV)/core.stamp
+	$(PIP) install --quiet $(LOCK) --editable '.[dev]'
+	touch $@
+
+# ultralytics without its own requirements: it asks for torchvision, which oriented boxes never use
+$(VENV)/train.stamp: $(VENV)/core.stamp
+	$(PIP) install --quiet $(LOCK) --editable '.[train]'
+	$(PIP) install --quiet $(LOCK) --no-deps ultralytics ultralytics-thop
+	touch $@
+
+# what CI runs after the tests
+lint: dev-env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules workflow
+	$(BIN)/snakemake --lint
+
+format: dev-env
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile rules workflow
+
+# pin everything anew (needs uv)
+lock:
+	printf '%s ; sys_platform == "never"\n' torchvision opencv-python ultralytics-platform nvidia-ml-py > .overrides.txt
+	echo ultralytics > .lock.in
+	uv pip compile --universal --python-version 3.11 --override .overrides.txt --extra dev --extra train \
+		pyproject.toml .lock.in --no-header --no-annotate --no-emit-index-url --quiet --output-file requirements.lock
+	rm .overrides.txt .lock.in
+
+# rebuild the map's bundle from its source (needs Node.js)
+site:
+	cd site && npm ci && npm run build
+
+# real imagery, each region left out in turn: make delhi DATA=/where/s2_delhi/is
+delhi: train-env
+	$(BIN)/python benchmarks/leave_one_out.py $(if $(DATA),--data $(DATA))
+
+# kill jobs of the demo at random points, resume, compare the tables byte for byte
+kill-test: env
+	$(BIN)/python benchmarks/kill_and_resume.py
+
+# CPU time and peak memory per rule of the last demo run
+profile: env
+	$(BIN)/python benchmarks/job_costs.py
+
+clean:
+	rm -rf results logs benchmarks/jobs .snakemake

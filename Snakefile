@@ -1,0 +1,62 @@
+"""kilnscan: find every brick kiln of a region from space and publish an atlas of them.
+
+    snakemake                                      the demo: a synthetic region
+    snakemake --configfile config/regions/X.yaml   another region (config/README.md)
+    snakemake train --configfile ...               models from labelled regions
+
+The unit is a tile; it passes through tiles > scenes > screen > candidates > imagery > detect. Then one atlas is made
+of all tiles, published and evaluated. Each stage has its file in rules/, one script per rule in scripts/, and its
+work in kilnscan/.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+if not {"region", "sentinel2"} & config.keys():
+
+    configfile: "config/regions/demo.yaml"
+
+
+include: "rules/common.smk"
+
+
+pathvars:
+    results=f"results/{settings.region.name}",
+    logs=f"logs/{settings.region.name}",
+    benchmarks=f"benchmarks/jobs/{settings.region.name}",
+
+
+wildcard_constraints:
+    tile=r"[0-9A-Z_]+",
+    seed=r"\d+",
+    sheet=r"[a-z]+",
+    model=r"[A-Za-z0-9][A-Za-z0-9_-]*",
+    left_out=r"[A-Za-z0-9_-]+",
+
+
+include: "rules/landscape.smk"
+include: "rules/tiles.smk"
+include: "rules/scenes.smk"
+include: "rules/screen.smk"
+include: "rules/candidates.smk"
+include: "rules/imagery.smk"
+include: "rules/detect.smk"
+include: "rules/atlas.smk"
+include: "rules/evaluate.smk"
+include: "rules/publish.smk"
+include: "rules/train.smk"
+
+
+rule all:
+    """The published atlas and, where there is a reference, how good it is."""
+    default_target: True
+    input:
+        "<results>/tiles.geojson",
+        "<results>/atlas/kilns.gpkg",
+        "<results>/site/index.html",
+        evaluation,
+
+
+onsuccess:
+    print(closing_words())

@@ -1,0 +1,194 @@
+"""From the tiles' tables to the atlas: kilns, candidates, the area acquired, and a ledger without holes."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from kilnscan.config import Atlas, Exposure
+from kilnscan.exposure import add_exposure
+from kilnscan.files import read_json
+from kilnscan.grid import Tile, mgrs_10m, to_crs, transformer
+from kilnscan.lattice import chip_bounds
+from kilnscan.merge import merge, near_pairs
+from kilnscan.tables import centres, concat_tables, read_table
+
+DEGREE_DIGITS = 7  # a centimetre
+SCREEN_REACH_M = 160.0
+
+
+def build_atlas(inputs: dict[str, list[str]], settings: dict[str, Any]) -> dict[str, gpd.GeoDataFrame]:
+    """The tables kilns, candidates, acquired and coverage of a region, EPSG:4326, in a fixed order.
+
+    `inputs` lists the tiles' files by kind, each in the order of `settings["tiles"]`; `settings` are the rule's params.
+    """
+    tiles = [Tile.from_spec(spec) for spec in settings["tiles"]]
+    names = [tile.id for tile in tiles]
+    imagery = dict(zip(names, map(read_json, inputs["imagery"]), strict=True))
+    seen = dict(zip(names, map(read_json, inputs["seen"]), strict=True))
+    candidates = _candidates(names, inputs["candidates"])
+    detections = concat_tables(inputs["detections"])
+    dates = sorted({date for entry in imagery.values() for date in entry["dates"]})
+    facts = {
+        "first_seen": dates[0] if dates else "",
+        "last_seen": dates[-1] if dates else "",
+        **{name: imagery[names[0]][name] for name in ("provider", "licence", "attribution")},
+        "synthetic": any(read_json(path)["synthetic"] for path in inputs["scenes"]),
+    }
+    kilns = build_kilns(detections, candidates, tiles, Atlas.model_validate(settings["atlas"]), facts)
+    kilns = add_exposure(kilns, Exposure.model_validate(settings["exposure"]))
+    acquired = build_acquired(imagery.values(), tiles)
+    coverage = build_coverage(tiles, seen, candidates, imagery, kilns, acquired, settings["min_clear"])
+    return {"kilns": kilns, "candidates": candidates, "acquired": acquired, "coverage": coverage}
+
+
+def _candidates(names: list[str], paths: list[str]) -> gpd.GeoDataFrame:
+    """Candidates of all tiles with their tile and an id, EPSG:4326."""
+    tables = [read_table(path).to_crs(4326).assign(tile=name) for name, path in zip(names, paths, strict=True)]
+    table = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+    geometry = shapely.set_precision(table.geometry.array, 10**-DEGREE_DIGITS, mode="pointwise")
+    table = gpd.GeoDataFrame(table.drop(columns="geometry"), geometry=geometry, crs=4326)
+    lon, lat = centres(table.geometry)
+    table.insert(0, "id", [mgrs_10m(x, y) for x, y in zip(lon, lat, strict=True)])
+    return table.sort_values(["id", "tile"], kind="stable").reset_index(drop=True)
+
+
+def owner_of(tiles: list[Tile], lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """Id of the tile that owns each place (degrees); empty where the place lies outside the area of interest."""
+    owner = np.full(len(lon), "", dtype=object)
+    for tile in tiles:
+        x, y = transformer(4326, tile.epsg).transform(lon, lat)
+        owner[tile.owns(np.asarray(x), np.asarray(y))] = tile.id
+    return owner
+
+
+def build_kilns(
+    detections: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame, tiles: list[Tile], config: Atlas, facts: dict[str, Any]
+) -> gpd.GeoDataFrame:
+    """Merged detections inside the area of interest, one row per kiln, sorted by id, EPSG:4326.
+
+    `detections` and `candidates` are those of all tiles in EPSG:4326. `facts` are columns that are the same for all
+    rows: first_seen, last_seen, provider, licence, attribution.
+    """
+    lon, lat = centres(detections.geometry)
+    keeper = merge(
+        lon, lat, detections.geometry.array, detections["score"].to_numpy(), config.merge_distance_m, config.merge_overlap
+    )
+    count = np.bincount(keeper, minlength=len(detections))
+    chosen = np.flatnonzero(count > 0)
+    owner = owner_of(tiles, lon[chosen], lat[chosen])
+    chosen, owner = chosen[owner != ""], owner[owner != ""]
+    rows = detections.iloc[chosen]
+    kilns = pd.DataFrame(
+        {
+            "id": [mgrs_10m(x, y) for x, y in zip(lon[chosen], lat[chosen], strict=True)],
+            "type": rows["type"].astype("str").to_numpy(),
+            "score": rows["score"].to_numpy(),
+            "lon": np.round(lon[chosen], DEGREE_DIGITS),
+            "lat": np.round(lat[chosen], DEGREE_DIGITS),
+            "length_m": rows["length_m"].to_numpy(),
+            "width_m": rows["width_m"].to_numpy(),
+            "azimuth_deg": rows["azimuth_deg"].to_numpy(),
+            "screen_score": _screen_score(lon[chosen], lat[chosen], candidates),
+            "tile": owner.astype("str"),
+            "detections": count[chosen].astype("int64"),
+            **facts,
+        }
+    )
+    geometry = shapely.set_precision(rows.geometry.array, 10**-DEGREE_DIGITS, mode="pointwise")
+    table = gpd.GeoDataFrame(kilns, geometry=geometry, crs=4326)
+    return table.sort_values("id", kind="stable").reset_index(drop=True)
+
+
+def _screen_score(lon: np.ndarray, lat: np.ndarray, candidates: gpd.GeoDataFrame) -> np.ndarray:
+    """Score of the nearest candidate within reach of each kiln; 0 where there is none."""
+    result = np.zeros(len(lon))
+    if len(lon) and len(candidates):
+        x, y = centres(candidates.geometry)
+        pairs, metres = near_pairs(np.concatenate([lon, x]), np.concatenate([lat, y]), SCREEN_REACH_M)
+        mixed = (pairs[:, 0] < len(lon)) & (pairs[:, 1] >= len(lon))
+        score = candidates["score"].to_numpy()[pairs[mixed, 1] - len(lon)]
+        order = np.lexsort((score, -metres[mixed]))  # farthest first: the nearest is written last
+        result[pairs[mixed, 0][order]] = score[order]
+    return np.round(result, 4)
+
+
+def build_acquired(imagery: Iterable[dict[str, Any]], tiles: list[Tile]) -> gpd.GeoDataFrame:
+    """Area acquired per tile inside the area of interest, EPSG:4326.
+
+    A chip that two tiles asked for counts once, for the first of them.
+    """
+    area = {epsg: shapely.union_all([t.own for t in tiles if t.epsg == epsg]) for epsg in {t.epsg for t in tiles}}
+    taken: set[tuple[int, int, int]] = set()
+    rows = []
+    for entry in sorted(imagery, key=lambda entry: entry["tile"]):
+        epsg = entry["epsg"]
+        new = [(i, j) for i, j, _ in entry["chips"] if (epsg, i, j) not in taken]
+        taken |= {(epsg, i, j) for i, j in new}
+        shape = shapely.union_all([shapely.box(*chip_bounds(chip)) for chip in new]).intersection(area[epsg])
+        rows.append(
+            {
+                "tile": entry["tile"],
+                "chips": len(new),
+                "area_km2": round(shape.area / 1e6, 6),
+                "provider": entry["provider"],
+                "licence": entry["licence"],
+                "geometry": shapely.set_precision(to_crs(_polygons(shape), epsg, 4326), 10**-DEGREE_DIGITS, mode="pointwise"),
+            }
+        )
+    return gpd.GeoDataFrame(rows, geometry="geometry", crs=4326)
+
+
+def _polygons(shape: shapely.Geometry) -> shapely.MultiPolygon:
+    """The polygons of a geometry, which may be empty or hold touching points and lines."""
+    parts = [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon" and not part.is_empty]
+    return shapely.MultiPolygon(parts)
+
+
+def build_coverage(
+    tiles: list[Tile],
+    screens: dict[str, dict[str, Any]],
+    candidates: gpd.GeoDataFrame,
+    imagery: dict[str, dict[str, Any]],
+    kilns: gpd.GeoDataFrame,
+    acquired: gpd.GeoDataFrame,
+    min_clear: float,
+) -> gpd.GeoDataFrame:
+    """The ledger: one row per tile, whatever became of it; status `ok`, `empty` or `cloudy`, with the reason."""
+    area_of = dict(zip(acquired["tile"], acquired["area_km2"], strict=True))
+    rows = []
+    for tile in tiles:
+        seen = screens[tile.id]
+        found = int((candidates["tile"] == tile.id).sum())
+        status, reason = _status(seen, found, imagery[tile.id], min_clear)
+        rows.append(
+            {
+                "tile": tile.id,
+                "status": status,
+                "reason": reason,
+                "clear_share": seen["clear"],
+                "clear_looks": seen["looks"],
+                "dates": ", ".join(date for date in seen["dates"] if date),
+                "candidates": found,
+                "kilns": int((kilns["tile"] == tile.id).sum()),
+                "area_km2": round(tile.own.area / 1e6, 6),
+                "acquired_km2": area_of.get(tile.id, 0.0),
+                "geometry": shapely.set_precision(to_crs(tile.own, tile.epsg, 4326), 10**-DEGREE_DIGITS, mode="pointwise"),
+            }
+        )
+    return gpd.GeoDataFrame(rows, geometry="geometry", crs=4326)
+
+
+def _status(seen: dict[str, Any], found: int, imagery: dict[str, Any], min_clear: float) -> tuple[str, str]:
+    if not seen["dates"]:
+        return "cloudy", "no scene of the season passes the cloud limit"
+    if seen["clear"] < min_clear:
+        return "cloudy", f"only {seen['clear']:.0%} of the land was seen clearly"
+    if not found:
+        return "empty", "no candidate above the screen's threshold"
+    if imagery["missing"]:
+        return "ok", f"no high-resolution imagery for {len(imagery['missing'])} of {len(imagery['missing']) + len(imagery['chips'])} chips"
+    return "ok", ""

@@ -1,0 +1,290 @@
+"""The configuration: what a region file may say, checked to the last key.
+
+These models are the source; `python -m kilnscan.config` writes `config/config.default.yaml` and
+`config/config.schema.json` from them.
+"""
+
+import glob
+import json
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from kilnscan.errors import ConfigError
+from kilnscan.files import replacing
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Paths = str | list[str]
+
+RGB = ["B04", "B03", "B02"]
+SIX = ["B02", "B03", "B04", "B08", "B11", "B12"]
+
+
+class Section(BaseModel):
+    """A part of the configuration that refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Region(Section):
+    """What is mapped."""
+
+    name: Name = Field(description="Short name; results go to results/<name>/.")
+    title: str = Field("", description="Heading of the map; the name if empty.")
+    aoi: str | list[float] | None = Field(
+        None,
+        description="Area of interest: a vector file or [west, south, east, north] in degrees. "
+        "With a mosaic it may be left out and is then the mosaic's footprint.",
+    )
+    synthetic: bool = Field(False, description="Mark every product as synthetic.")
+
+    @field_validator("aoi")
+    @classmethod
+    def _four_numbers(cls, value: Any) -> Any:
+        if isinstance(value, list) and len(value) != 4:
+            raise ValueError("a box needs four numbers: [west, south, east, north]")
+        return value
+
+
+class Stac(Section):
+    """Sentinel-2 scenes described by a STAC catalogue."""
+
+    source: Literal["stac"] = Field(description="Scenes of a STAC catalogue.")
+    catalog: str = Field(description="STAC item collection (GeoJSON file) that lists the scenes.")
+    start: date = Field(description="First day of the season.")
+    end: date = Field(description="Last day of the season.")
+    max_cloud: float = Field(60, ge=0, le=100, description="Scenes cloudier than this many per cent are left out.")
+    max_dates: int = Field(8, ge=1, le=64, description="At most so many dates, least cloudy first.")
+    min_clear: float = Field(
+        0.5, ge=0, le=1, description="A tile with a smaller share of clearly seen pixels is reported as cloudy."
+    )
+    mask_classes: list[int] = Field(
+        [0, 1, 3, 8, 9, 10], description="Classes of the SCL band that are not land or water seen clearly."
+    )
+    bands: list[str] = Field(SIX, min_length=3, description="Bands read, by Sentinel-2 name.")
+
+
+class Mosaic(Section):
+    """An existing composite instead of scenes."""
+
+    source: Literal["mosaic"] = Field(description="An existing composite.")
+    path: Paths = Field(description="GeoTIFF, VRT or COG, uint8 or uint16, any CRS; a list or a glob of several.")
+    bands: list[str] = Field(RGB, min_length=3, description="What its first bands are, by Sentinel-2 name.")
+    date: str = Field("", description="When it was taken, YYYY-MM-DD, if known; shown as date of the kilns.")
+    min_clear: float = Field(
+        0.5, ge=0, le=1, description="A tile with a smaller share of valid pixels is reported as cloudy."
+    )
+
+    @property
+    def paths(self) -> list[str]:
+        """Files that `path` names, in a fixed order."""
+        named = [self.path] if isinstance(self.path, str) else self.path
+        found = [file for name in named for file in (sorted(glob.glob(name)) if glob.has_magic(name) else [name])]
+        if not found:
+            raise ConfigError(f"`sentinel2.path` {self.path!r} matches no file: check the folder and the spelling.")
+        return found
+
+
+class Tiling(Section):
+    """How the region is cut into independent jobs."""
+
+    size_km: Literal[100, 50, 25, 20, 10] = Field(
+        100, description="Edge of a tile. Results do not depend on it; smaller tiles mean more, shorter jobs."
+    )
+
+
+class Screen(Section):
+    """The first stage: a random forest over every 10 m pixel."""
+
+    model: str = Field("models/s2-rgb-screen.npz", description="Forest trained by `snakemake train`.")
+    threshold: float | None = Field(
+        None, gt=0, lt=1, description="Probability above which land is a candidate; the model's own if empty."
+    )
+
+
+class Imagery(Section):
+    """The second stage's imagery."""
+
+    provider: Literal["sentinel2", "cog"] = Field(
+        "sentinel2",
+        description="`sentinel2`: the screen's own pixels, free; `cog`: files or URLs that you are licensed for.",
+    )
+    paths: Paths = Field([], description="`cog`: RGB GeoTIFFs or URLs; globs allowed for files.")
+    resolution_m: float = Field(0.5, gt=0, le=10, description="`cog`: pixel size at which chips are stored, in metres.")
+    licence: str = Field(
+        "Contains modified Copernicus Sentinel data", description="Licence that travels with every chip to the map."
+    )
+    attribution: str = Field("Copernicus Sentinel data", description="Who must be named beside the pictures.")
+    date: str = Field("", description="`cog`: when it was taken, YYYY-MM-DD.")
+    show: bool = Field(True, description="Whether the licence allows showing small pictures on the map.")
+
+    @model_validator(mode="after")
+    def _cog_needs_paths(self) -> "Imagery":
+        if self.provider == "cog" and not self.paths:
+            raise ValueError("provider `cog` needs `imagery.paths`")
+        return self
+
+    @property
+    def files(self) -> list[str]:
+        """Files and URLs that `paths` names, in a fixed order."""
+        named = [self.paths] if isinstance(self.paths, str) else self.paths
+        return [file for name in named for file in (sorted(glob.glob(name)) if glob.has_magic(name) else [name])]
+
+
+class Detect(Section):
+    """The second stage: oriented boxes."""
+
+    model: str = Field("models/s2-rgb-detector.onnx", description="YOLO-OBB exported to ONNX.")
+    confidence: float | None = Field(None, ge=0, le=1, description="Boxes below this score are dropped; the model's own if empty.")
+
+
+class Atlas(Section):
+    """How detections become kilns."""
+
+    merge_distance_m: float = Field(40, ge=0, le=200, description="Detections with centres closer than this are one kiln.")
+    merge_overlap: float = Field(0.3, gt=0, le=1, description="Detections that overlap more than this (IoU) are one kiln.")
+
+
+class Reference(Section):
+    """Known kilns to evaluate against."""
+
+    path: Paths = Field(description="Vector file of points or polygons; a list or a glob of several.")
+    match_m: float = Field(50, gt=0, le=1000, description="Centroids within this distance match, one to one.")
+
+    @property
+    def files(self) -> list[str]:
+        """Files that `path` names, in a fixed order."""
+        named = [self.path] if isinstance(self.path, str) else self.path
+        return [file for name in named for file in (sorted(glob.glob(name)) if glob.has_magic(name) else [name])]
+
+
+class Exposure(Section):
+    """Who lives and learns near kilns."""
+
+    schools: str | None = Field(None, description="Vector file of schools (points).")
+    population: str | None = Field(None, description="Raster of people per cell.")
+    plants: str | None = Field(None, description="Vector file of other sources (points with name and sector).")
+
+
+class Landscape(Section):
+    """A synthetic landscape, made by the workflow."""
+
+    seed: int = Field(description="Every seed is another landscape.")
+
+
+class TrainingRegion(Section):
+    """One region with labels. Regions are left out in turn."""
+
+    name: Name
+    mosaic: str | None = Field(None, description="Composite to learn from.")
+    labels: str | None = Field(None, description="Kilns as polygons, with their type in a column.")
+    seed: int | None = Field(None, description="Instead of both: a synthetic landscape of this seed.")
+
+
+class Training(Section):
+    """`snakemake train`: models from labelled regions."""
+
+    name: Name = Field(description="Models are written to results/models/<name>-screen.npz and -detector.onnx.")
+    regions: list[TrainingRegion] = Field(min_length=1)
+    bands: list[str] = Field(RGB, min_length=3, description="Bands of the screen.")
+    classes: list[str] = Field(["CFCBK", "FCBK", "zigzag"], description="Kiln types, in the order of the detector's classes.")
+    type_column: str = Field("kiln_type", description="Column of the labels that holds the type.")
+    resolution_m: float = Field(2.5, gt=0, description="Metres per pixel that the detector sees.")
+    window_px: int = Field(128, ge=64, le=1024, description="Edge of the square that the detector sees, in pixels.")
+    epochs: int = Field(60, ge=1, description="Training epochs of the detector.")
+    seed: int = Field(0, description="Seed of every random draw.")
+    description: str = Field("", description="What the labels and pixels are, with licence; goes to the model card.")
+
+
+class Config(Section):
+    """A region file."""
+
+    data: str = Field("", description="Folder that `{data}` stands for in any path of this file.")
+    region: Region
+    sentinel2: Annotated[Stac | Mosaic, Field(discriminator="source")]
+    tiling: Tiling = Tiling()
+    screen: Screen = Screen()
+    imagery: Imagery = Imagery()
+    detect: Detect = Detect()
+    atlas: Atlas = Atlas()
+    reference: Reference | None = None
+    exposure: Exposure = Exposure()
+    landscape: Landscape | None = None
+    train: Training | None = None
+
+    @model_validator(mode="after")
+    def _stac_needs_area(self) -> "Config":
+        if self.sentinel2.source == "stac" and self.region.aoi is None:
+            raise ValueError("region.aoi is missing: scenes of a catalogue need an area of interest")
+        if self.sentinel2.source == "stac" and self.sentinel2.end < self.sentinel2.start:
+            raise ValueError("sentinel2.end lies before sentinel2.start")
+        return self
+
+
+def load_config(raw: dict[str, Any]) -> Config:
+    """Check a region file's content. Raises ConfigError naming every wrong key."""
+    try:
+        return Config.model_validate(_with_data(raw, str(raw.get("data", ""))))
+    except ValidationError as error:
+        raise ConfigError("The configuration cannot be used: " + "; ".join(map(_sentence, error.errors())) + ".") from None
+
+
+def _with_data(value: Any, folder: str) -> Any:
+    """`value` with `{data}` in every string replaced."""
+    if isinstance(value, str):
+        return value.replace("{data}", folder)
+    if isinstance(value, dict):
+        return {key: _with_data(item, folder) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_data(item, folder) for item in value]
+    return value
+
+
+def _sentence(error: Any) -> str:
+    """One validation error in plain words."""
+    place = ".".join(str(part) for part in error["loc"] if part not in ("stac", "mosaic"))
+    if error["type"] == "extra_forbidden":
+        return f"`{place}` is not a key kilnscan knows (misspelt?); config/README.md lists the keys"
+    if error["type"] == "missing":
+        return f"`{place}` is missing"
+    if error["type"].startswith("union_tag"):
+        return f"`{place}.source` must be `stac` or `mosaic`"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"`{place}`: {message}" if place else message
+
+
+def default_yaml() -> str:
+    """`config/config.default.yaml`: every optional key with its default and meaning."""
+    lines = [
+        "# yaml-language-server: $schema=config.schema.json",
+        "# Every optional key with its default. Generated by `python -m kilnscan.config`; copy what you change into your",
+        "# own region file, where `region` and `sentinel2` must be given too (config/README.md).",
+    ]
+    for name in ("tiling", "screen", "imagery", "detect", "atlas"):
+        section = Config.model_fields[name].annotation
+        lines += ["", f"# {section.__doc__}", f"{name}:"]
+        for key, field in section.model_fields.items():
+            lines += [f"  # {field.description}", f"  {key}: {json.dumps(field.default)}"]
+    return "\n".join(lines) + "\n"
+
+
+def schema_json() -> str:
+    """`config/config.schema.json`: the JSON schema for editors and the Workflow Catalog."""
+    return json.dumps(Config.model_json_schema(), indent=1) + "\n"
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """A YAML file as a dictionary. Raises ConfigError."""
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"The configuration file {path} cannot be read: {error}") from error
+
+
+if __name__ == "__main__":
+    for name, text in (("config.default.yaml", default_yaml()), ("config.schema.json", schema_json())):
+        with replacing(Path("config") / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,42 @@
+"""How a job speaks: everything to its log, a user's mistake as one sentence to the terminal too."""
+
+import logging
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kilnscan.errors import KilnscanError
+
+
+@contextmanager
+def job(log: str | Path) -> Iterator[logging.Logger]:
+    """Run a job: log to the file `log`, and end with status 1 and one sentence if it fails.
+
+    The sentence of a KilnscanError is the error's own; of anything else, where to find the traceback.
+    """
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(filename=log, filemode="w", level=logging.INFO, format="%(message)s", force=True)
+    logging.captureWarnings(True)
+    warnings.simplefilter("default")
+    logger = logging.getLogger("kilnscan")
+    try:
+        yield logger
+    except KilnscanError as error:
+        _stop(logger, str(error))
+    except OSError as error:
+        logger.error(traceback.format_exc())
+        _stop(logger, f"{error.strerror or error} ({error.filename or 'no file named'}); the whole traceback is in {log}.")
+    except Exception as error:
+        logger.error(traceback.format_exc())
+        _stop(logger, f"Unexpected {type(error).__name__}: {error}. Please report it with {log}.")
+
+
+def _stop(logger: logging.Logger, sentence: str) -> None:
+    logger.error(sentence)
+    print(f"\nkilnscan: {sentence}\n", file=sys.stderr, flush=True)
+    logging.shutdown()
+    os._exit(1)  # not sys.exit: Snakemake would print a traceback over the sentence

@@ -1,0 +1,33 @@
+"""Every error a user can meet. A message says what was wrong, where, and what to do."""
+
+
+class KilnscanError(Exception):
+    """Base of all errors that are the input's fault, not the program's."""
+
+
+class ConfigError(KilnscanError):
+    """The configuration is missing a key, misspells one or holds a value that cannot work."""
+
+
+class AreaError(KilnscanError):
+    """The area of interest is empty, invalid, without CRS or off the imagery."""
+
+
+class ImageryError(KilnscanError):
+    """A scene, mosaic or high-resolution image cannot be read or is not what the config says."""
+
+
+class CatalogueError(KilnscanError):
+    """A STAC catalogue or item is malformed or holds nothing usable."""
+
+
+class ModelError(KilnscanError):
+    """A model file is truncated, was not written by kilnscan or does not fit the bands."""
+
+
+class ReferenceError_(KilnscanError):  # the trailing underscore keeps Python's own ReferenceError
+    """Reference kilns, schools or other vector data cannot be used."""
+
+
+class TableError(KilnscanError):
+    """An intermediate table or raster of the workflow is damaged: delete it and rerun."""

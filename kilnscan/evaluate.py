@@ -1,0 +1,100 @@
+"""How good the atlas is: one-to-one matches with reference kilns, with confidence intervals."""
+
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from kilnscan.errors import ReferenceError_
+from kilnscan.merge import near_pairs
+from kilnscan.tables import centres
+
+Z95 = 1.959964
+
+
+def match(
+    lon: np.ndarray, lat: np.ndarray, reference_lon: np.ndarray, reference_lat: np.ndarray, distance_m: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indexes of matched places and reference places, one to one, nearest pairs first, within `distance_m`."""
+    n = len(lon)
+    pairs, metres = near_pairs(np.concatenate([lon, reference_lon]), np.concatenate([lat, reference_lat]), distance_m)
+    mixed = (pairs[:, 0] < n) & (pairs[:, 1] >= n) & (metres <= distance_m)
+    pairs, metres = pairs[mixed], metres[mixed]
+    found, known = [], []
+    free, open_ = np.ones(n, bool), np.ones(len(reference_lon), bool)
+    for a, b in pairs[np.lexsort((pairs[:, 1], pairs[:, 0], metres))]:
+        if free[a] and open_[b - n]:
+            free[a] = open_[b - n] = False
+            found.append(a)
+            known.append(b - n)
+    return np.array(found, np.int64), np.array(known, np.int64)
+
+
+def wilson(successes: int, trials: int) -> list[float] | None:
+    """95 % confidence interval of a share (Wilson 1927); None without trials."""
+    if not trials:
+        return None
+    share, z2 = successes / trials, Z95**2
+    centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = Z95 / (1 + z2 / trials) * np.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
+    return [round(float(max(centre - half, 0)), 4), round(float(min(centre + half, 1)), 4)]
+
+
+def _share(successes: int, trials: int) -> dict[str, Any]:
+    value = round(successes / trials, 4) if trials else None
+    return {"value": value, "of": [successes, trials], "ci95": wilson(successes, trials)}
+
+
+def evaluate(
+    kilns: gpd.GeoDataFrame,
+    candidates: gpd.GeoDataFrame,
+    acquired: gpd.GeoDataFrame,
+    coverage: gpd.GeoDataFrame,
+    reference: gpd.GeoDataFrame,
+    distance_m: float,
+) -> dict[str, Any]:
+    """Precision, recall and F1 of the atlas, and what each stage kept; all tables in EPSG:4326.
+
+    Only reference kilns whose centre lies in the area of interest count. Raises ReferenceError_ if none does.
+    """
+    area = shapely.union_all(coverage.geometry.array)
+    lon, lat = centres(reference.geometry)
+    inside = shapely.intersects_xy(area, lon, lat)
+    lon, lat = lon[inside], lat[inside]
+    if not len(lon):
+        raise ReferenceError_("No kiln of the reference lies inside the area of interest: check `reference.path` and `region.aoi`.")
+    found, known = match(*centres(kilns.geometry), lon, lat, distance_m)
+    screened = match(*centres(candidates.geometry), lon, lat, distance_m)[1]
+    bought = shapely.union_all(acquired.geometry.array)
+    total_km2, bought_km2 = float(coverage["area_km2"].sum()), float(acquired["area_km2"].sum())
+    precision, recall = _share(len(found), len(kilns)), _share(len(known), len(lon))
+    hits = len(found)
+    return {
+        "match_m": distance_m,
+        "reference_kilns": len(lon),
+        "kilns": len(kilns),
+        "area_km2": round(total_km2, 3),
+        "screen": {
+            "candidates": len(candidates),
+            "recall_matched": _share(len(screened), len(lon)),
+            "recall_acquired": _share(int(shapely.intersects_xy(bought, lon, lat).sum()), len(lon)),
+            "acquired_km2": round(bought_km2, 3),
+            "acquired_share": round(bought_km2 / total_km2, 4),
+        },
+        "atlas": {
+            "precision": precision,
+            "recall": recall,
+            "f1": round(2 * hits / (len(kilns) + len(lon)), 4),
+            "median_offset_m": _offset(kilns, found, lon[known], lat[known]),
+        },
+    }
+
+
+def _offset(kilns: gpd.GeoDataFrame, found: np.ndarray, lon: np.ndarray, lat: np.ndarray) -> float | None:
+    """Median distance between matched centres in metres."""
+    if not len(found):
+        return None
+    x, y = centres(kilns.geometry.iloc[found])
+    metres = np.hypot((x - lon) * np.cos(np.radians(lat)), y - lat) * 111_195
+    return round(float(np.median(metres)), 2)

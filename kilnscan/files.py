@@ -1,0 +1,88 @@
+"""Write files whole or not at all, and name them by their content."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kilnscan.errors import KilnscanError, TableError
+
+WHOLE_BYTES = 1 << 26  # files up to 64 MiB are hashed whole
+END_BYTES = 1 << 20
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; move it over `path` if the block succeeds, remove it if not.
+
+    The suffix is kept, because GDAL and pyarrow choose formats by it. A full disk becomes one sentence.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    temporary = folder / path.name
+    try:
+        yield temporary
+        with open(temporary, "rb") as handle:
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.errno == 28:  # ENOSPC
+            raise KilnscanError(f"The disk is full while writing {path}: free some space and run again; nothing was half-written.") from error
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write `content` as indented JSON with sorted keys, atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_json(path: str | Path) -> Any:
+    """Content of a JSON file that the workflow wrote. Raises TableError if it is damaged."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TableError(f"The file {path} is damaged ({error}): delete it and run again.") from error
+
+
+def digest(content: Any) -> str:
+    """SHA-256 of `content` as canonical JSON, in hexadecimal."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def sha256_file(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def content_name(path: str | Path) -> str:
+    """A name that changes with a file's content and not with its time: its hash, or for large files that of its ends.
+
+    A tiled TIFF lists the size of each compressed block at one end, so other pixels give another name there too.
+    What is not a local file (a URL) is named by itself.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return str(path)
+    length = path.stat().st_size
+    if length <= WHOLE_BYTES:
+        return sha256_file(path)
+    with open(path, "rb") as handle:
+        ends = handle.read(END_BYTES)
+        handle.seek(-END_BYTES, os.SEEK_END)
+        return f"{length}:{hashlib.sha256(ends + handle.read()).hexdigest()}"

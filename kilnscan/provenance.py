@@ -1,0 +1,44 @@
+"""What a product was made from, written beside it: versions, scenes, models, licences, and hashes of it all."""
+
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from kilnscan import __version__
+from kilnscan.files import digest, sha256_file
+
+PACKAGES = ("numpy", "scipy", "rasterio", "shapely", "pyproj", "geopandas", "scikit-learn", "numba", "onnxruntime", "snakemake")
+
+
+def provenance(products: list[Path], config: dict[str, Any], models: dict[str, Any], scenes: list[dict[str, Any]]) -> dict[str, Any]:
+    """Record of `products`: their hashes and everything that they follow from. No times, so that reruns are equal."""
+    return {
+        "products": {path.name: sha256_file(path) for path in products},
+        "kilnscan": {"version": __version__, "commit": commit()},
+        "packages": {name: _version(name) for name in PACKAGES},
+        "config": {"content": config, "sha256": digest(config)},
+        "models": models,
+        "scenes": {entry["tile"]["id"]: _inputs(entry) for entry in scenes},
+    }
+
+
+def _inputs(scenes: dict[str, Any]) -> dict[str, Any]:
+    items = [item["id"] for day in scenes["dates"] for item in day["items"]]
+    return {"fingerprint": scenes["fingerprint"], "items": items, "mosaics": scenes.get("mosaics", [])}
+
+
+def commit() -> str:
+    """The git commit of the checkout, with `-dirty` if files differ from it; empty outside git."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,90 @@
+"""The first stage: kiln probability of every 10 m pixel of a tile, streamed in strips."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from rasterio.features import geometry_mask
+from rasterio.windows import Window
+
+from kilnscan import features
+from kilnscan.composite import SceneReader, open_scenes, strips
+from kilnscan.errors import ModelError
+from kilnscan.files import replacing
+from kilnscan.forest import Forest
+from kilnscan.grid import PIXEL_M, SCREEN_HALO_M, Tile
+
+STRIP_ROWS = 256
+QUICKLOOK_M = 40
+
+
+def screen_tile(scenes: dict[str, Any], forest: Forest, screen: Path, quicklook: Path, threads: int = 1) -> dict[str, Any]:
+    """Write the probability raster and a small RGB picture of a tile; return how well it was seen.
+
+    `screen`: uint8, probability times 255, with a mask of pixels seen, 10 m UTM grid, wider than the tile by the
+    candidates' halo. `quicklook`: uint16 RGB at 40 m. Memory is bounded by a strip, not by the tile.
+    Raises ModelError if the forest was trained on other bands.
+    """
+    tile = Tile.from_spec(scenes["tile"])
+    reader = open_scenes(scenes)
+    if forest.bands != reader.bands:
+        raise ModelError(
+            f"The screen model was trained on bands {forest.bands} but `sentinel2.bands` gives {reader.bands}: "
+            "choose a fitting model in `screen.model` or train one with `snakemake train`."
+        )
+    bounds = tile.read_bounds(SCREEN_HALO_M)
+    halo = features.HALO * PIXEL_M
+    left, bottom, right, top = bounds
+    width, height = round((right - left) / PIXEL_M), round((top - bottom) / PIXEL_M)
+    seen, looks_sum, owned = 0, 0, 0
+    profile = {
+        "driver": "GTiff", "dtype": "uint8", "count": 1, "width": width, "height": height, "crs": f"EPSG:{tile.epsg}",
+        "transform": Affine(PIXEL_M, 0, left, 0, -PIXEL_M, top), "tiled": True, "blockxsize": 512, "blockysize": 512,
+        "compress": "deflate",
+    }  # fmt: skip
+    overview = np.zeros((3, -(-height // 4), -(-width // 4)), np.uint16)
+    with replacing(screen) as temporary, rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+        with rasterio.open(temporary, "w", **profile) as target:
+            for strip in strips(bounds, STRIP_ROWS):
+                row = round((top - strip[3]) / PIXEL_M)
+                wide = (left - halo, strip[1] - halo, right + halo, strip[3] + halo)
+                if isinstance(reader, SceneReader):
+                    pixels, looks = reader.read_looks(wide)
+                else:
+                    pixels, valid = reader.read(wide)
+                    looks = valid.astype(np.uint8)
+                inner = np.s_[features.HALO : -features.HALO, features.HALO : -features.HALO]
+                probability = forest.screen(pixels, looks > 0, threads=threads)[inner]
+                looks = looks[inner]
+                window = Window(0, row, width, looks.shape[0])
+                target.write(np.where(looks > 0, probability, 0).astype(np.uint8), 1, window=window)
+                target.write_mask(looks > 0, window=window)
+                own = ~geometry_mask([tile.own], looks.shape, Affine(PIXEL_M, 0, left, 0, -PIXEL_M, strip[3]))
+                owned += int(own.sum())
+                seen += int((own & (looks > 0)).sum())
+                looks_sum += int(looks[own].sum())
+                _shrink_into(overview, pixels[(slice(None), *inner)], row, forest.bands)
+    _write_quicklook(quicklook, overview, profile)
+    return {
+        "tile": tile.id,
+        "clear": round(seen / owned, 6) if owned else 0.0,
+        "looks": round(looks_sum / owned, 4) if owned else 0.0,
+        "dates": [day["date"] for day in scenes["dates"]],
+    }
+
+
+def _shrink_into(overview: np.ndarray, pixels: np.ndarray, row: int, bands: list[str]) -> None:
+    """Put every fourth pixel of a strip (band, row, column) into the RGB overview. Strips are multiples of four rows."""
+    rgb = pixels[[bands.index(band) for band in ("B04", "B03", "B02")], ::4, ::4]
+    overview[:, row // 4 : row // 4 + rgb.shape[1], : rgb.shape[2]] = rgb
+
+
+def _write_quicklook(path: Path, overview: np.ndarray, profile: dict[str, Any]) -> None:
+    profile = profile | {
+        "dtype": "uint16", "count": 3, "height": overview.shape[1], "width": overview.shape[2], "nodata": 0,
+        "transform": profile["transform"] @ Affine.scale(QUICKLOOK_M / PIXEL_M), "blockxsize": 256, "blockysize": 256,
+    }  # fmt: skip
+    with replacing(path) as temporary, rasterio.open(temporary, "w", **profile) as target:
+        target.write(overview)

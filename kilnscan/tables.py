@@ -1,0 +1,59 @@
+"""Read and write the workflow's own tables and rasters, whole and byte for byte reproducible."""
+
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+import pyarrow
+import shapely
+
+from kilnscan.errors import ReferenceError_, TableError
+from kilnscan.files import replacing
+
+
+def write_table(path: str | Path, table: gpd.GeoDataFrame) -> None:
+    """Write a GeoParquet table; rows are expected in a fixed order."""
+    with replacing(path) as temporary:
+        table.reset_index(drop=True).to_parquet(temporary, index=False, compression="zstd", write_covering_bbox=False)
+
+
+def read_table(path: str | Path) -> gpd.GeoDataFrame:
+    """Read a table that the workflow wrote. Raises TableError if it is damaged."""
+    try:
+        return gpd.read_parquet(path)
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
+        raise TableError(f"The table {path} is damaged ({error}): delete it and run again.") from error
+
+
+def concat_tables(paths: list[str], epsg: int = 4326) -> gpd.GeoDataFrame:
+    """Rows of several tables, of whatever zones, in one CRS."""
+    tables = [read_table(path).to_crs(epsg) for path in paths]
+    filled = [table for table in tables if len(table)] or tables[:1]
+    return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), geometry="geometry", crs=epsg)
+
+
+def read_vector(paths: list[str], what: str) -> gpd.GeoDataFrame:
+    """Rows with a geometry of vector files that people bring, in EPSG:4326.
+
+    Raises ReferenceError_ if a file is missing, unreadable, without geometry or without CRS.
+    """
+    tables = []
+    for path in paths:
+        try:
+            table = gpd.read_file(path)
+        except Exception as error:  # OGR drivers raise whatever their formats do
+            raise ReferenceError_(f"The {what} {path} cannot be read: {error}. Save it as GeoJSON or GeoPackage.") from error
+        if not isinstance(table, gpd.GeoDataFrame) or table.geometry.isna().all():
+            raise ReferenceError_(f"The {what} {path} has no geometry: give points or polygons, for example as GeoJSON.")
+        if table.crs is None:
+            raise ReferenceError_(f"The {what} {path} has no CRS: assign one, for example EPSG:4326, and save it again.")
+        tables.append(table[~(table.geometry.isna() | table.geometry.is_empty)].to_crs(4326))
+    if not tables:
+        raise ReferenceError_(f"The {what} matches no file: check the folder and the spelling.")
+    return gpd.GeoDataFrame(pd.concat(tables, ignore_index=True), geometry="geometry", crs=4326)
+
+
+def centres(geometry: gpd.GeoSeries) -> tuple:
+    """Longitude and latitude of the centroids of geometries in degrees."""
+    points = shapely.centroid(geometry.array)
+    return shapely.get_x(points), shapely.get_y(points)

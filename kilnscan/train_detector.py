@@ -1,0 +1,233 @@
+"""Train a YOLO-OBB detector from scratch with ultralytics, offline, and export it for ONNX Runtime.
+
+ultralytics is licensed AGPL-3.0, and so are the weights it trains: the exported file says so. This module needs the
+training environment (`make train-env`); detection does not.
+"""
+
+import hashlib
+import importlib.machinery
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import sys
+import tempfile
+import types
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from kilnscan.augment import Augmentation, Crops
+from kilnscan.errors import ModelError
+from kilnscan.files import replacing
+
+NETWORK = {
+    "scale": "n",
+    "scales": {"n": [0.50, 0.25, 1024]},
+    "backbone": [
+        [-1, 1, "Conv", [64, 3, 2]],  # 0: 1/2
+        [-1, 1, "Conv", [128, 3, 2]],  # 1: 1/4
+        [-1, 2, "C3k2", [256, False, 0.25]],
+        [-1, 1, "Conv", [256, 3, 2]],  # 3: 1/8
+        [-1, 2, "C3k2", [512, False, 0.25]],
+        [-1, 1, "Conv", [512, 3, 2]],  # 5: 1/16
+        [-1, 2, "C3k2", [512, True]],
+        [-1, 1, "SPPF", [512, 5]],
+        [-1, 2, "C2PSA", [512]],  # 8
+    ],
+    "head": [
+        [-1, 1, "nn.Upsample", [None, 2, "nearest"]],
+        [[-1, 4], 1, "Concat", [1]],
+        [-1, 2, "C3k2", [256, False]],  # 11: 1/8
+        [-1, 1, "Conv", [256, 3, 2]],
+        [[-1, 8], 1, "Concat", [1]],
+        [-1, 2, "C3k2", [512, False]],  # 14: 1/16
+        [[11, 14], 1, "OBB", ["nc", 1]],
+    ],
+}
+"""YOLO11n-OBB without its coarsest level: at 2.5 m a kiln is 45 x 25 px, which cells of 8 and 16 px cover."""
+
+
+def train(
+    dataset: str | Path,
+    folder: str | Path,
+    *,
+    epochs: int,
+    window_px: int,
+    seed: int = 0,
+    samples: int = 2000,
+    batch: int = 32,
+    learning_rate: float = 2e-3,
+    weight_decay: float = 0.01,
+    threads: int = 1,
+    augmentation: Augmentation | None = None,
+    network: str | dict | None = None,
+    initial: str | Path | None = None,
+    device: str = "cpu",
+) -> Path:
+    """Train on the chips of `dataset` (a dataset.yaml of `make_chips`); return the weights, `folder`/weights.pt.
+
+    An epoch is `samples` windows drawn at random. The last weights (averaged over steps, the rate falling to nothing)
+    are kept rather than the best on some few held-out chips: nothing is chosen by looking at test data.
+    """
+    folder, dataset = Path(folder), Path(dataset)
+    how = augmentation or Augmentation()
+    with _ultralytics(threads) as scratch:
+        import torch
+        from ultralytics.models.yolo.obb import OBBTrainer
+        from ultralytics.utils.torch_utils import strip_optimizer
+
+        class Trainer(OBBTrainer):
+            def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Crops:
+                from ultralytics.data.dataset import YOLODataset
+
+                crops = Crops(dataset.parent, window_px, samples if mode == "train" else batch, seed, how)
+                crops.collate_fn = YOLODataset.collate_fn
+                return crops
+
+            def setup_model(self):
+                checkpoint = super().setup_model()
+                self.model = self.model.to(memory_format=torch.channels_last)  # half as fast again on CPU
+                return checkpoint
+
+            def preprocess_batch(self, batch: dict) -> dict:
+                batch = super().preprocess_batch(batch)
+                batch["img"] = batch["img"].contiguous(memory_format=torch.channels_last)
+                return batch
+
+            def validate(self):
+                return {}, 0.0
+
+            def final_eval(self) -> None:
+                strip_optimizer(self.last)
+
+        described = yaml.safe_load(dataset.read_text())
+        settings = scratch / "network.yaml"
+        settings.write_text(yaml.safe_dump({**(network if isinstance(network, dict) else NETWORK), "nc": len(described["names"])}))
+        placed = scratch / "dataset.yaml"  # ultralytics resolves relative paths by its own settings
+        placed.write_text(yaml.safe_dump({**described, "path": str(dataset.parent.resolve())}))
+        trainer = Trainer(
+            overrides={
+                "model": str(initial or (network if isinstance(network, str) else settings)),
+                "data": str(placed),
+                "project": str(scratch),
+                "name": "run",
+                "epochs": epochs,
+                "imgsz": window_px,
+                "batch": batch,
+                "nbs": batch,
+                "seed": seed,
+                "optimizer": "AdamW",
+                "lr0": learning_rate,
+                "lrf": 0.01,
+                "weight_decay": weight_decay,
+                "warmup_epochs": min(1.0, epochs / 10),
+                "warmup_bias_lr": 0.0,
+                "pretrained": False,
+                "deterministic": True,
+                "amp": "fp32",
+                "val": False,
+                "plots": False,
+                "workers": 0,
+                "verbose": False,
+                "close_mosaic": 0,
+                "patience": 0,
+                "device": device,
+            }
+        )
+        trainer.train()
+        with replacing(folder / "weights.pt") as temporary:
+            shutil.copyfile(trainer.last, temporary)
+    return folder / "weights.pt"
+
+
+def export_onnx(
+    weights: str | Path,
+    path: str | Path,
+    *,
+    classes: list[str],
+    resolution_m: float,
+    window_px: int,
+    threshold: float,
+    notes: dict[str, str] | None = None,
+) -> None:
+    """Write trained weights as ONNX with what `Detector.load` needs to know, weights stored in half precision.
+
+    Computing stays in single precision: each stored weight is widened when the model is loaded.
+    """
+    with _ultralytics(1) as scratch:
+        import onnx
+        from ultralytics import YOLO
+
+        copy = scratch / "weights.pt"
+        shutil.copyfile(weights, copy)
+        try:
+            exported = YOLO(copy, task="obb").export(format="onnx", imgsz=window_px, dynamic=True, simplify=False)
+        except Exception as error:
+            raise ModelError(f"{weights} cannot be exported ({error}): train it again.") from error
+        model = onnx.load(exported)
+    _halve(model)
+    digest = hashlib.sha256(b"".join(tensor.SerializeToString() for tensor in model.graph.initializer)).hexdigest()
+    del model.metadata_props[:]
+    said = {
+        "kilnscan:kind": "detector",
+        "kilnscan:classes": json.dumps(classes),
+        "kilnscan:resolution_m": repr(float(resolution_m)),
+        "kilnscan:window_px": str(window_px),
+        "kilnscan:threshold": repr(float(threshold)),
+        "kilnscan:weights_sha256": digest,
+        "task": "obb",
+        "license": "AGPL-3.0 (trained with ultralytics, https://ultralytics.com/license)",
+        **{f"kilnscan:{key}": value for key, value in (notes or {}).items()},
+    }
+    onnx.helper.set_model_props(model, dict(sorted(said.items())))
+    with replacing(path) as temporary:
+        onnx.save(model, temporary)
+
+
+def _halve(model) -> None:
+    """Store the larger float32 weights of an ONNX model as float16, each followed by a cast back."""
+    import onnx
+    from onnx import numpy_helper
+
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT and np.prod(tensor.dims) >= 256:
+            name, half = tensor.name, numpy_helper.to_array(tensor).astype(np.float16)
+            tensor.CopyFrom(numpy_helper.from_array(half, f"{name}:half"))
+            casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], f"{name}:widen", to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+@contextmanager
+def _ultralytics(threads: int):
+    """Make ultralytics importable without torchvision and keep it off the network; yield a scratch folder."""
+    if importlib.util.find_spec("ultralytics") is None:
+        raise ModelError("Training needs ultralytics and torch: run `make train-env` and use that environment.")
+    scratch = Path(tempfile.mkdtemp(prefix="kilnscan-"))
+    try:
+        os.environ.update(YOLO_OFFLINE="1", YOLO_AUTOINSTALL="0", YOLO_CONFIG_DIR=str(scratch), YOLO_VERBOSE="false")
+        import matplotlib
+        import torch
+
+        # every check of a data set would otherwise try to download this font
+        font = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+        (scratch / "Ultralytics").mkdir()
+        shutil.copyfile(font, scratch / "Ultralytics" / "Arial.ttf")
+        if importlib.util.find_spec("torchvision") is None:
+            # boxes that are oriented never reach torchvision: its version and an empty module are all that is asked for
+            version = importlib.metadata.version
+            importlib.metadata.version = lambda name: "0.0" if name == "torchvision" else version(name)
+            sys.modules["torchvision"] = types.ModuleType("torchvision")
+            sys.modules["torchvision"].__spec__ = importlib.machinery.ModuleSpec("torchvision", None)
+        import ultralytics.utils  # noqa: F401
+
+        torch.set_num_threads(threads)
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

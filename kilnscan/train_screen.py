@@ -1,0 +1,201 @@
+"""Train the screen: samples from labelled kilns, hard negatives in rounds, a forest, and a threshold that holds elsewhere.
+
+A pixel near the middle of a labelled kiln is a kiln, one farther than `Settings.ring_m` from every label is not, and those between are
+not used. What the forest wrongly likes in the training regions is added to the negatives, and it is trained again.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from affine import Affine
+from rasterio.features import rasterize
+from sklearn.ensemble import RandomForestClassifier
+
+from kilnscan.candidates import PIXEL_M, find_candidates
+from kilnscan.errors import ReferenceError_
+from kilnscan.features import HALO, compute_features
+from kilnscan.forest import Forest
+from kilnscan.lattice import CHIP_M, chips_of, covered, windows_of
+from kilnscan.reader import Reader
+
+STRIP = 256  # rows of pixels handled at a time
+THRESHOLDS = tuple(round(0.05 + 0.01 * step, 2) for step in range(91))
+
+
+@dataclass(frozen=True)
+class Region:
+    """A place to learn from: imagery, and the outlines of all its kilns in any CRS."""
+
+    name: str
+    reader: Reader
+    labels: gpd.GeoDataFrame
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How samples are drawn and the forest is grown."""
+
+    trees: int = 50
+    depth: int = 12
+    smallest_leaf: int = 5
+    features_per_split: float | str = "sqrt"
+    kiln_radius_m: float = 30.0
+    ring_m: float = 100.0
+    negatives_per_km2: float = 60.0
+    hard_per_km2: float = 60.0
+    rounds: int = 2
+    kiln_weight: float = 1.0
+    target_recall: float = 0.98
+    seed: int = 0
+
+
+def train(regions: Sequence[Region], settings: Settings | None = None, jobs: int = 1) -> Forest:
+    """Train on all regions; the operating point comes from leaving each region out in turn, if there are at least two.
+
+    Raises ReferenceError_ if a region has no labelled kiln on its imagery.
+    """
+    settings = settings or Settings()
+    forest = grow(regions, settings, jobs)
+    curves = []
+    for region in regions if len(regions) > 1 else []:
+        others = [other for other in regions if other is not region]
+        curves.append(recall_curve(grow(others, settings, jobs), region).assign(region=region.name))
+    point = choose_threshold(curves, settings.target_recall) if curves else 0.5
+    at_point = [curve[curve.threshold == point].drop(columns="threshold").to_dict("records")[0] for curve in curves]
+    about = {"regions": {r.name: len(kilns_on(r.reader, r.labels)) for r in regions}, "settings": asdict(settings), "left_out": at_point}
+    return Forest(**{**vars(forest), "operating_point": point, "trained_on": about})
+
+
+def grow(regions: Sequence[Region], settings: Settings, jobs: int = 1) -> Forest:
+    """Sample all regions, grow a forest, and grow it again after each round of hard negatives."""
+    bands = list(regions[0].reader.bands)
+    rng = np.random.default_rng(settings.seed)
+    samples = [sample(region.reader, region.labels, settings, rng) for region in regions]
+    forest = fit(samples, bands, settings, jobs)
+    for _ in range(settings.rounds):
+        samples += [sample(region.reader, region.labels, settings, rng, forest) for region in regions]
+        forest = fit(samples, bands, settings, jobs)
+    return forest
+
+
+def fit(samples: Sequence[tuple[np.ndarray, np.ndarray]], bands: list[str], settings: Settings, jobs: int = 1) -> Forest:
+    """Grow one forest on samples (features, classes); kilns as a class weigh `kiln_weight` times all the rest."""
+    features, kiln = np.concatenate([f for f, _ in samples]), np.concatenate([k for _, k in samples])
+    weights = np.where(kiln, settings.kiln_weight * (~kiln).sum() / kiln.sum(), 1.0)
+    model = RandomForestClassifier(
+        settings.trees,
+        max_depth=settings.depth,
+        min_samples_leaf=settings.smallest_leaf,
+        max_features=settings.features_per_split,
+        random_state=settings.seed,
+        n_jobs=jobs,
+    )
+    return Forest.from_sklearn(model.fit(features, kiln, sample_weight=weights), bands)
+
+
+def sample(
+    reader: Reader,
+    labels: gpd.GeoDataFrame,
+    settings: Settings,
+    rng: np.random.Generator,
+    forest: Forest | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features (sample, feature) and classes (sample) bool of one region, in the order of its pixels.
+
+    Without `forest`, all kiln pixels and random others. With it only others, the more likely the better the forest likes them.
+    """
+    kiln, other = classes(reader, labels, settings)
+    if forest is None:
+        chosen = kiln | draw(other.astype(np.float32), settings.negatives_per_km2, rng)
+    else:
+        probability, _ = screen(forest, reader)
+        kiln[:] = False
+        chosen = draw(np.where(other, probability / np.float32(255), 0) ** 2, settings.hard_per_km2, rng)
+    return features_at(reader, chosen), kiln[chosen]
+
+
+def draw(odds: np.ndarray, per_km2: float, rng: np.random.Generator) -> np.ndarray:
+    """Mask (row, column) of about `per_km2` pixels of the whole array drawn in proportion to `odds`, each at most once."""
+    wanted = odds.size * PIXEL_M**2 / 1e6 * per_km2
+    return rng.random(odds.shape, np.float32) < odds * (wanted / max(float(odds.sum(dtype=np.float64)), 1e-9))
+
+
+def classes(reader: Reader, labels: gpd.GeoDataFrame, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """Masks (row, column) on the region's grid: pixels at the middle of a kiln, pixels far from any."""
+    kilns = kilns_on(reader, labels)
+    if kilns.empty:
+        raise ReferenceError_("No labelled kiln lies on the imagery of a training region: check the labels' CRS and place.")
+    _, shape, transform = grid(reader)
+    middles = shapely.intersection(kilns.geometry.array, kilns.centroid.buffer(settings.kiln_radius_m).array)
+    near = kilns.buffer(settings.ring_m)
+    valid = np.concatenate([valid[inner] for _, _, valid, inner in strips(reader)])
+    burn = {"out_shape": shape, "transform": transform, "dtype": "uint8"}
+    return (rasterize(middles, **burn) > 0) & valid, (rasterize(near, **burn) == 0) & valid
+
+
+def kilns_on(reader: Reader, labels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The labels whose centroid lies on the imagery, in its CRS."""
+    kilns = labels.to_crs(reader.epsg)
+    return kilns[shapely.contains(shapely.box(*reader.bounds), kilns.centroid.array)]
+
+
+def grid(reader: Reader) -> tuple[tuple[int, int], tuple[int, int], Affine]:
+    """The region's pixels on the 10 m UTM grid: column and row of the first, (rows, columns), transform."""
+    left, bottom, right, top = (round(edge / PIXEL_M) for edge in reader.bounds)
+    return (left, -top), (top - bottom, right - left), Affine(PIXEL_M, 0, left * PIXEL_M, 0, -PIXEL_M, top * PIXEL_M)
+
+
+def strips(reader: Reader) -> Iterator[tuple[slice, np.ndarray, np.ndarray, tuple[slice, slice]]]:
+    """Read a region in strips: its rows, pixels and validity with HALO all round, and the slices that cut the halo off."""
+    (column, row), (rows, columns), _ = grid(reader)
+    for start in range(0, rows, STRIP):
+        stop = min(start + STRIP, rows)
+        bounds = (column - HALO, -(row + stop + HALO), column + columns + HALO, -(row + start - HALO))
+        pixels, valid = reader.read(tuple(edge * PIXEL_M for edge in bounds), PIXEL_M)
+        yield slice(start, stop), pixels, valid, (slice(HALO, HALO + stop - start), slice(HALO, HALO + columns))
+
+
+def features_at(reader: Reader, chosen: np.ndarray) -> np.ndarray:
+    """Features (sample, feature) of the `chosen` pixels (row, column) of a region's grid."""
+    return np.concatenate([compute_features(pixels, valid, reader.bands)[inner][chosen[rows]] for rows, pixels, valid, inner in strips(reader)])
+
+
+def screen(forest: Forest, reader: Reader) -> tuple[np.ndarray, np.ndarray]:
+    """Kiln probability (row, column) uint8 of a whole region, and where it is valid."""
+    parts = [(forest.screen(pixels, valid)[inner], valid[inner]) for _, pixels, valid, inner in strips(reader)]
+    return np.concatenate([part for part, _ in parts]), np.concatenate([valid for _, valid in parts])
+
+
+def recall_curve(forest: Forest, region: Region, chip_m: float = CHIP_M) -> pd.DataFrame:
+    """What a forest finds in a region, at thresholds from 0.05 up: `threshold`, `candidates`, `kilns` (labelled), `kept`
+    (kilns whose centroid lies in the chips acquired) and `acquired` (share of the imagery's valid area)."""
+    probability, valid = screen(forest, region.reader)
+    origin, _, _ = grid(region.reader)
+    own = shapely.box(*region.reader.bounds).buffer(PIXEL_M)
+    candidates = find_candidates(probability, valid, origin, 0.0, own, region.reader.epsg)
+    kilns = kilns_on(region.reader, region.labels).centroid
+    rows = []
+    for threshold in THRESHOLDS:
+        likely = candidates[candidates.score >= threshold]
+        chips = chips_of(windows_of(likely, chip_m))
+        rows.append(
+            {
+                "threshold": threshold,
+                "candidates": len(likely),
+                "kilns": len(kilns),
+                "kept": int(covered(kilns.x, kilns.y, chips, chip_m).sum()),
+                "acquired": round(len(chips) * chip_m**2 / (valid.sum() * PIXEL_M**2), 6),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def choose_threshold(curves: Sequence[pd.DataFrame], target_recall: float) -> float:
+    """The highest threshold that keeps `target_recall` of the kilns of all left-out regions together."""
+    total = pd.concat(curves).groupby("threshold")[["kilns", "kept"]].sum()
+    enough = total.index[total.kept >= target_recall * total.kilns]
+    return float(max(enough, default=THRESHOLDS[0]))

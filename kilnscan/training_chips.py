@@ -1,0 +1,123 @@
+"""Cut training chips from imagery with labelled kilns: a YOLO-OBB dataset on disk.
+
+A chip is wider than the window the detector will see, so that training can turn and shift windows inside it without
+black corners. Chips are named by what they were cut for (kiln, background, hard) and by region.
+"""
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import yaml
+from PIL import Image
+
+from kilnscan import obb
+from kilnscan.detector import Detector, to_rgb
+from kilnscan.files import replacing
+from kilnscan.reader import Reader
+
+CONTEXT = 1.75
+"""Chip size in windows: a window turned by 45 degrees needs 1.41, and some room to move."""
+
+
+def make_chips(
+    readers: dict[str, Reader],
+    labels: dict[str, gpd.GeoDataFrame],
+    folder: str | Path,
+    *,
+    classes: list[str],
+    resolution_m: float,
+    window_px: int,
+    seed: int = 0,
+    per_kiln: int = 3,
+    backgrounds_per_km2: float = 1.5,
+    hard: dict[str, np.ndarray] | None = None,
+    shift_m: tuple[float, float] = (0.0, 0.0),
+    type_column: str = "kiln_type",
+) -> Path:
+    """Write images/train/*.png, labels/train/*.txt and dataset.yaml under `folder`; return the path of the latter.
+
+    `labels` hold oriented boxes with a `type_column` among `classes` (in any CRS and any case), `hard` places (N, 2) in
+    metres of the region's grid that look like kilns and are none, `shift_m` what to add to the labels (east, north) to
+    bring them onto the pixels. Chips that are mostly invalid are left out.
+    """
+    folder = Path(folder)
+    index = {name.lower(): number for number, name in enumerate(classes)}
+    size_px = int(np.ceil(window_px * CONTEXT / 2) * 2)
+    half = size_px * resolution_m / 2
+    for name in sorted(readers):
+        reader, rng = readers[name], np.random.default_rng([seed, *name.encode()])
+        kilns = labels[name].to_crs(reader.epsg)
+        boxes = obb.from_polygons(kilns.geometry.to_numpy())
+        boxes[:, :2] += shift_m
+        kinds = kilns[type_column].str.lower().map(index).to_numpy()
+        room = window_px * resolution_m * 0.3
+        left, bottom, right, top = reader.bounds
+        count = round(backgrounds_per_km2 * (right - left) * (top - bottom) / 1e6)
+        centres = {
+            "kiln": np.repeat(boxes[:, :2], per_kiln, axis=0) + rng.uniform(-room, room, (per_kiln * len(boxes), 2)),
+            "background": rng.uniform((left, bottom), (right, top), (count, 2)),
+            "hard": np.asarray((hard or {}).get(name, ())).reshape(-1, 2),
+        }
+        for purpose, places in centres.items():
+            for number, (x, y) in enumerate(np.round(places / resolution_m) * resolution_m):
+                bounds = (x - half, y - half, x + half, y + half)
+                pixels, valid = reader.read(bounds, resolution_m)
+                if valid.mean() < 0.6:
+                    continue
+                inside = (np.abs(boxes[:, :2] - (x, y)) < half).all(axis=1)
+                stem = f"{purpose}-{name}-{number:05d}"
+                _write_chip(folder, stem, to_rgb(pixels), boxes[inside], kinds[inside], bounds, resolution_m)
+    dataset = folder / "dataset.yaml"
+    with replacing(dataset) as temporary:
+        names = dict(enumerate(classes))
+        yaml.safe_dump({"train": "images/train", "val": "images/train", "names": names}, temporary.open("w"))
+    return dataset
+
+
+def sweep(
+    detector: Detector, reader: Reader, *, min_score: float | None = None, views: int = 1, threads: int = 1
+) -> pd.DataFrame:
+    """Every detection in all of a reader's imagery: x, y, length, width (metres of its grid), angle, score, kind.
+
+    Windows overlap by half, on a lattice of whole multiples of half a window; of each only the middle is used, so that
+    a kiln is seen whole. Of detections closer than 40 m or overlapping by a third, the best is kept.
+    """
+    size, step = detector.window_px, detector.window_px // 2
+    resolution = detector.resolution_m
+    stride = step * resolution
+    left, bottom, right, top = (np.floor(value / stride) for value in reader.bounds)
+    found = []
+    for row in range(int(bottom) - 1, int(top) + 1):
+        bounds = ((left - 1) * stride, row * stride, (right + 2) * stride, (row + 2) * stride)
+        pixels, valid = reader.read(bounds, resolution)
+        picture = to_rgb(pixels)
+        columns = [at for at in range(0, picture.shape[1] - size + 1, step) if valid[:, at : at + size].any()]
+        windows = [picture[:, at : at + size] for at in columns]
+        masks = [valid[:, at : at + size] for at in columns]
+        per_window = detector.detect(windows, masks, min_score=min_score, views=views, threads=threads)
+        for at, table in zip(columns, per_window, strict=True):
+            margin = 0.19 * size
+            middle = np.abs(table["x"] - size / 2) < size / 2 - margin
+            middle &= np.abs(table["y"] - size / 2) < size / 2 - margin
+            part = pd.DataFrame(table[middle])
+            part["x"] = bounds[0] + (at + part["x"]) * resolution
+            part["y"] = bounds[3] - part["y"] * resolution
+            part[["length", "width"]] *= resolution
+            part["angle"] = np.mod(-part["angle"], np.pi)
+            found.append(part)
+    table = pd.concat(found, ignore_index=True)
+    boxes = table[["x", "y", "length", "width", "angle"]].to_numpy()
+    return table.iloc[obb.suppress(boxes, table["score"].to_numpy(), 0.33, 40.0)].reset_index(drop=True)
+
+
+def _write_chip(folder, stem, image, boxes, kinds, bounds, resolution_m) -> None:
+    """Write one picture and its labels: class and four corners, in shares of the picture's size."""
+    size_px = image.shape[0]
+    corners = (obb.corners(boxes) - (bounds[0], bounds[3])) / (resolution_m * size_px) * (1, -1)
+    lines = [" ".join([str(kind), *(f"{value:.6f}" for value in quad.ravel())]) for kind, quad in zip(kinds, corners, strict=True)]
+    with replacing(folder / "images" / "train" / f"{stem}.png") as temporary:
+        Image.fromarray(image).save(temporary)
+    with replacing(folder / "labels" / "train" / f"{stem}.txt") as temporary:
+        temporary.write_text("".join(f"{line}\n" for line in lines))

@@ -1,0 +1,43 @@
+"""Atlas: one row per kiln of the whole region, and the ledger of every tile.
+
+Needs: all tiles' tables.
+Makes: <results>/atlas/{kilns,candidates,acquired,coverage}.parquet (EPSG:4326).
+"""
+
+
+def exposure_files(wildcards):
+    """The exposure files that the region has."""
+    return local_files([path for path in (settings.exposure.schools, settings.exposure.population) if path])
+
+
+rule atlas:
+    """Merge the detections of all tiles and write the ledger."""
+    input:
+        exposure_files,
+        scenes=per_tile("scenes.json"),
+        seen=per_tile("seen.json"),
+        candidates=per_tile("candidates.parquet"),
+        imagery=per_tile("imagery.json"),
+        detections=per_tile("detections.parquet"),
+    output:
+        kilns="<results>/atlas/kilns.parquet",
+        candidates="<results>/atlas/candidates.parquet",
+        acquired="<results>/atlas/acquired.parquet",
+        coverage="<results>/atlas/coverage.parquet",
+    log:
+        "<logs>/atlas.log",
+    benchmark:
+        "<benchmarks>/atlas.tsv"
+    resources:
+        mem_mb=4096,
+        runtime=60,
+    params:
+        tiles=[tile.spec() for tile in tiles.values()],
+        atlas=settings.atlas.model_dump(mode="json"),
+        exposure=settings.exposure.model_dump(mode="json", exclude={"plants"}),
+        min_clear=settings.sentinel2.min_clear,
+        code=code_of("build_atlas"),
+    conda:
+        "../envs/core.yaml"
+    script:
+        "../scripts/build_atlas.py"

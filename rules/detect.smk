@@ -1,0 +1,31 @@
+"""Detect: oriented boxes in the chips.
+
+Needs: <results>/tiles/<tile>/imagery.json, its chips, and the detector (config `detect.model`).
+Makes: <results>/tiles/<tile>/detections.parquet: oriented box (UTM), type, score.
+"""
+
+
+rule detect:
+    """Detect kilns in the windows around a tile's candidates."""
+    input:
+        imagery="<results>/tiles/{tile}/imagery.json",
+        model=ancient(settings.detect.model),
+    output:
+        detections="<results>/tiles/{tile}/detections.parquet",
+    log:
+        "<logs>/{tile}/detect.log",
+    benchmark:
+        "<benchmarks>/{tile}/detect.tsv"
+    threads: 2
+    resources:
+        mem_mb=mem_mb(1024, 8),
+        runtime=minutes(10, 2),
+    params:
+        model=content_name(settings.detect.model),
+        confidence=settings.detect.confidence,
+        store="results/imagery",
+        code=code_of("detect_kilns"),
+    conda:
+        "../envs/core.yaml"
+    script:
+        "../scripts/detect_kilns.py"

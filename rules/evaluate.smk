@@ -1,0 +1,40 @@
+"""Evaluate: how good the atlas is against known kilns.
+
+Needs: the atlas and a reference (config `reference`).
+Makes: <results>/atlas/evaluation.json: recall of each stage, share of the area acquired, precision, recall, F1.
+"""
+
+
+def evaluation(wildcards):
+    """The evaluation, if there is a reference."""
+    return ["<results>/atlas/evaluation.json"] if settings.reference else []
+
+
+if settings.reference:
+
+    rule evaluate:
+        """Match the atlas one to one with the reference."""
+        input:
+            reference=local_files(settings.reference.files),
+            kilns="<results>/atlas/kilns.parquet",
+            candidates="<results>/atlas/candidates.parquet",
+            acquired="<results>/atlas/acquired.parquet",
+            coverage="<results>/atlas/coverage.parquet",
+        output:
+            evaluation="<results>/atlas/evaluation.json",
+        log:
+            "<logs>/evaluate.log",
+        benchmark:
+            "<benchmarks>/evaluate.tsv"
+        resources:
+            mem_mb=2048,
+            runtime=30,
+        params:
+            reference=settings.reference.files,
+            content=[content_name(path) for path in settings.reference.files],
+            match_m=settings.reference.match_m,
+            code=code_of("evaluate_atlas"),
+        conda:
+            "../envs/core.yaml"
+        script:
+            "../scripts/evaluate_atlas.py"

@@ -1,0 +1,35 @@
+"""Imagery: high-resolution chips around candidates, each fetched once.
+
+Needs: <results>/tiles/<tile>/candidates.parquet and a provider (config `imagery`).
+Makes: <results>/tiles/<tile>/imagery.json and chips in results/imagery/, named by content and shared by all regions.
+"""
+
+
+def provider_files(wildcards):
+    """The provider's files, if it has any here."""
+    return local_files(settings.imagery.files) if settings.imagery.provider == "cog" else []
+
+
+rule imagery:
+    """Acquire the chips that a tile's candidates need."""
+    input:
+        provider_files,
+        scenes="<results>/tiles/{tile}/scenes.json",
+        candidates="<results>/tiles/{tile}/candidates.parquet",
+    output:
+        imagery="<results>/tiles/{tile}/imagery.json",
+    log:
+        "<logs>/{tile}/imagery.log",
+    benchmark:
+        "<benchmarks>/{tile}/imagery.tsv"
+    resources:
+        mem_mb=mem_mb(1024, 4),
+        runtime=minutes(20, 2),
+    params:
+        provider=settings.imagery.model_dump(mode="json", exclude={"show"}),
+        store="results/imagery",
+        code=code_of("acquire_imagery"),
+    conda:
+        "../envs/core.yaml"
+    script:
+        "../scripts/acquire_imagery.py"

@@ -1,0 +1,69 @@
+"""The demo's synthetic landscape: what open data and a vendor would deliver of a place that does not exist.
+
+Needs: a seed (config `landscape.seed`).
+Makes: results/landscape/<seed>/ with catalog.json and scenes, four sheets of 0.5 m imagery, and the truth.
+"""
+
+SHEETS = ["nw", "ne", "sw", "se"]
+LANDSCAPE = "results/landscape/{seed}"
+
+
+rule landscape_scenes:
+    """Six dates of Sentinel-2-like scenes with their STAC items."""
+    output:
+        catalog=f"{LANDSCAPE}/catalog.json",
+        scenes=directory(f"{LANDSCAPE}/sentinel2"),
+    log:
+        "logs/landscape/{seed}/scenes.log",
+    benchmark:
+        "benchmarks/jobs/landscape/{seed}-scenes.tsv"
+    resources:
+        mem_mb=2048,
+        runtime=10,
+    params:
+        code=code_of("make_landscape_scenes"),
+    conda:
+        "../envs/core.yaml"
+    script:
+        "../scripts/make_landscape_scenes.py"
+
+
+rule landscape_imagery:
+    """One sheet of 0.5 m imagery."""
+    output:
+        sheet=f"{LANDSCAPE}/imagery/{{sheet}}.tif",
+    log:
+        "logs/landscape/{seed}/{sheet}.log",
+    benchmark:
+        "benchmarks/jobs/landscape/{seed}-{sheet}.tsv"
+    resources:
+        mem_mb=2048,
+        runtime=10,
+    params:
+        code=code_of("make_landscape_imagery"),
+    conda:
+        "../envs/core.yaml"
+    script:
+        "../scripts/make_landscape_imagery.py"
+
+
+rule landscape_truth:
+    """Kilns, schools, other plants and people of the landscape."""
+    output:
+        truth=f"{LANDSCAPE}/truth.geojson",
+        schools=f"{LANDSCAPE}/schools.geojson",
+        plants=f"{LANDSCAPE}/plants.geojson",
+        population=f"{LANDSCAPE}/population.tif",
+    log:
+        "logs/landscape/{seed}/truth.log",
+    benchmark:
+        "benchmarks/jobs/landscape/{seed}-truth.tsv"
+    resources:
+        mem_mb=1024,
+        runtime=10,
+    params:
+        code=code_of("make_landscape_truth"),
+    conda:
+        "../envs/core.yaml"
+    script:
+        "../scripts/make_landscape_truth.py"

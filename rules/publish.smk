@@ -1,0 +1,40 @@
+"""Publish: what people open.
+
+Needs: the atlas tables and the tiles' small pictures.
+Makes: <results>/atlas/kilns.gpkg, kilns.geoparquet; <results>/site/ (the map, with PMTiles and pictures); provenance
+beside both.
+"""
+
+
+rule publish:
+    """Write the GeoPackage, the GeoParquet and the map."""
+    input:
+        kilns="<results>/atlas/kilns.parquet",
+        candidates="<results>/atlas/candidates.parquet",
+        acquired="<results>/atlas/acquired.parquet",
+        coverage="<results>/atlas/coverage.parquet",
+        scenes=per_tile("scenes.json"),
+        imagery=per_tile("imagery.json"),
+        quicklooks=per_tile("quicklook.tif"),
+        evaluation=evaluation,
+    output:
+        gpkg="<results>/atlas/kilns.gpkg",
+        geoparquet="<results>/atlas/kilns.geoparquet",
+        provenance="<results>/atlas/provenance.json",
+        index="<results>/site/index.html",
+    log:
+        "<logs>/publish.log",
+    benchmark:
+        "<benchmarks>/publish.tsv"
+    resources:
+        mem_mb=4096,
+        runtime=60,
+    params:
+        config=settings.model_dump(mode="json", exclude={"train", "tiling"}),
+        models={"screen": model_card(settings.screen.model), "detector": model_card(settings.detect.model)},
+        site=f"{workflow.basedir}/site/dist",
+        code=code_of("publish_atlas"),
+    conda:
+        "../envs/core.yaml"
+    script:
+        "../scripts/publish_atlas.py"

@@ -1,0 +1,31 @@
+"""Screen: kiln probability of every 10 m pixel, by a random forest.
+
+Needs: <results>/tiles/<tile>/scenes.json and the screen model (config `screen.model`).
+Makes: <results>/tiles/<tile>/screen.tif, quicklook.tif (a small picture) and seen.json (how well it was seen).
+"""
+
+
+rule screen:
+    """Screen one tile, streaming its scenes."""
+    input:
+        scenes="<results>/tiles/{tile}/scenes.json",
+        model=ancient(settings.screen.model),
+    output:
+        screen="<results>/tiles/{tile}/screen.tif",
+        quicklook="<results>/tiles/{tile}/quicklook.tif",
+        seen="<results>/tiles/{tile}/seen.json",
+    log:
+        "<logs>/{tile}/screen.log",
+    benchmark:
+        "<benchmarks>/{tile}/screen.tsv"
+    threads: 2
+    resources:
+        mem_mb=mem_mb(1024, 16),
+        runtime=minutes(10, 1),
+    params:
+        model=content_name(settings.screen.model),
+        code=code_of("screen_tile"),
+    conda:
+        "../envs/core.yaml"
+    script:
+        "../scripts/screen_tile.py"

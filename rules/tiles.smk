@@ -1,0 +1,25 @@
+"""Tiles: the region cut along the MGRS grid.
+
+Needs: the area of interest (config `region.aoi`, or the footprint of a mosaic).
+Makes: <results>/tiles.geojson, one feature per tile.
+"""
+
+
+rule tiles:
+    """Write down which tile owns what."""
+    output:
+        tiles="<results>/tiles.geojson",
+    log:
+        "<logs>/tiles.log",
+    benchmark:
+        "<benchmarks>/tiles.tsv"
+    resources:
+        mem_mb=512,
+        runtime=10,
+    params:
+        tiles=[tile.spec() for tile in tiles.values()],
+        code=code_of("write_tiles"),
+    conda:
+        "../envs/core.yaml"
+    script:
+        "../scripts/write_tiles.py"

@@ -1,0 +1,24 @@
+"""Choose the scenes of a tile, or name the composite it is read from."""
+
+from pydantic import TypeAdapter
+
+from kilnscan.config import Mosaic, Stac
+from kilnscan.files import write_json
+from kilnscan.grid import Tile
+from kilnscan.scenes import choose_mosaic, choose_scenes, read_catalog
+from kilnscan.console import job
+
+
+def main(spec: dict, source: dict, path: str) -> None:
+    tile = Tile.from_spec(spec)
+    config = TypeAdapter(Stac | Mosaic).validate_python(source)
+    if config.source == "mosaic":
+        scenes = choose_mosaic(tile, config)
+    else:
+        scenes = choose_scenes(tile, config, read_catalog(config.catalog))
+    write_json(path, scenes)
+
+
+if "snakemake" in globals():
+    with job(snakemake.log[0]):
+        main(snakemake.params.tile, snakemake.params.source, snakemake.output.scenes)

@@ -1,0 +1,19 @@
+"""Find the candidates that a tile owns."""
+
+from kilnscan.files import read_json
+from kilnscan.forest import Forest
+from kilnscan.grid import Tile
+from kilnscan.screened import candidates_of_tile
+from kilnscan.tables import write_table
+from kilnscan.console import job
+
+
+def main(scenes: str, screen: str, model: str, candidates: str, threshold: float | None) -> None:
+    tile = Tile.from_spec(read_json(scenes)["tile"])
+    threshold = Forest.load(model).operating_point if threshold is None else threshold
+    write_table(candidates, candidates_of_tile(screen, tile, threshold))
+
+
+if "snakemake" in globals():
+    with job(snakemake.log[0]):
+        main(**snakemake.input, **snakemake.output, threshold=snakemake.params.threshold)

@@ -1,0 +1,15 @@
+"""Write the scenes and the STAC catalogue of a synthetic landscape."""
+
+from pathlib import Path
+
+from kilnscan.landscape import plan_landscape, write_scenes
+from kilnscan.console import job
+
+
+def main(seed: int, catalog: str) -> None:
+    write_scenes(plan_landscape(seed), Path(catalog).parent)
+
+
+if "snakemake" in globals():
+    with job(snakemake.log[0]):
+        main(int(snakemake.wildcards.seed), snakemake.output.catalog)

@@ -1,0 +1,15 @@
+"""Write what is true of a synthetic landscape."""
+
+from pathlib import Path
+
+from kilnscan.landscape import plan_landscape, write_truth
+from kilnscan.console import job
+
+
+def main(seed: int, truth: str) -> None:
+    write_truth(plan_landscape(seed), Path(truth).parent)
+
+
+if "snakemake" in globals():
+    with job(snakemake.log[0]):
+        main(int(snakemake.wildcards.seed), snakemake.output.truth)

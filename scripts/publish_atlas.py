@@ -1,0 +1,16 @@
+"""Write the GeoPackage, the GeoParquet, the map and their provenance."""
+
+from kilnscan.console import job
+from kilnscan.products import publish_atlas
+
+
+def main(inputs: dict, outputs: dict, params: dict) -> None:
+    publish_atlas(inputs, outputs, params["config"], params["models"], params["site"])
+
+
+if "snakemake" in globals():
+    with job(snakemake.log[0]):
+        lists = ("scenes", "imagery", "quicklooks", "evaluation")
+        inputs = {name: snakemake.input[name] for name in ("kilns", "candidates", "acquired", "coverage")}
+        inputs |= {name: list(snakemake.input.get(name) or []) for name in lists}
+        main(inputs, dict(snakemake.output), dict(snakemake.params))

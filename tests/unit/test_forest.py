@@ -1,0 +1,163 @@
+"""The forest: scikit-learn's decisions without scikit-learn, in a file that cannot hurt."""
+
+import io
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+
+from kilnscan.errors import ModelError
+from kilnscan.features import feature_names
+from kilnscan.forest import Forest
+
+BANDS = ["B04", "B03", "B02"]
+WIDTH = len(feature_names(BANDS))
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[RandomForestClassifier, np.ndarray]:
+    rng = np.random.default_rng(1)
+    features = rng.normal(size=(3000, WIDTH)).astype(np.float32)
+    features[:, 0] = np.round(features[:, 0], 1)  # many equal values, so that thresholds are hit exactly
+    kiln = features[:, 0] + features[:, 5] * features[:, 7] > 0.5
+    model = RandomForestClassifier(12, max_depth=8, random_state=0, n_jobs=1).fit(features, kiln)
+    return model, features
+
+
+@pytest.fixture(scope="module")
+def forest(trained) -> Forest:
+    return Forest.from_sklearn(trained[0], BANDS, operating_point=0.25, trained_on={"regions": {"somewhere": 3}})
+
+
+@pytest.fixture
+def saved(forest: Forest, tmp_path: Path) -> Path:
+    forest.save(tmp_path / "screen.npz")
+    return tmp_path / "screen.npz"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_it_decides_as_scikit_learn_does(trained, forest: Forest, threads: int):
+    model, features = trained
+    # between the samples too, and on the thresholds themselves
+    cuts = np.concatenate([tree.tree_.threshold for tree in model.estimators_]).astype(np.float32)
+    features = np.concatenate([features, np.repeat(cuts[:500, None], WIDTH, axis=1)])
+    expected = model.predict_proba(features)[:, 1]
+    assert np.abs(forest.predict(features, threads) - expected).max() < 1e-6
+
+
+def test_it_comes_back_as_it_was_saved(trained, forest: Forest, saved: Path):
+    again = Forest.load(saved)
+    assert (again.bands, again.operating_point, again.trained_on) == (BANDS, 0.25, {"regions": {"somewhere": 3}})
+    np.testing.assert_array_equal(again.predict(trained[1]), forest.predict(trained[1]))
+
+
+def test_the_same_forest_gives_the_same_bytes(forest: Forest, saved: Path, tmp_path: Path):
+    forest.save(tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == saved.read_bytes()
+
+
+def test_screening_gives_nothing_where_nothing_is_valid(forest: Forest):
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 40, 30), dtype=np.uint8)
+    valid = np.ones((40, 30), bool)
+    valid[:, :10] = False
+    probability = forest.screen(pixels, valid)
+    assert probability.dtype == np.uint8 and probability.shape == valid.shape
+    assert (probability[:, :10] == 0).all() and probability[:, 10:].any()
+
+
+def rewritten(saved: Path, name: str, content: bytes) -> Path:
+    """The model with one member replaced."""
+    with zipfile.ZipFile(saved) as archive:
+        members = {member: archive.read(member) for member in archive.namelist()}
+    members[name] = content
+    with zipfile.ZipFile(saved, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member, data in members.items():
+            archive.writestr(member, data)
+    return saved
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(ModelError) as caught:
+        Forest.load(path)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_missing_model_is_named(tmp_path: Path):
+    assert "snakemake train" in refused(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.6, 0.9, 0.999])
+def test_a_truncated_model_is_refused(saved: Path, share: float):
+    content = saved.read_bytes()
+    saved.write_bytes(content[: int(len(content) * share)])
+    assert "Use a model written by" in refused(saved)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_damaged_model_is_refused_or_still_safe(saved: Path, seed: int):
+    rng = np.random.default_rng(seed)
+    content = bytearray(saved.read_bytes())
+    for place in rng.integers(0, len(content), 8):
+        content[place] = rng.integers(256)
+    saved.write_bytes(bytes(content))
+    try:
+        forest = Forest.load(saved)
+    except ModelError:
+        return
+    forest.predict(np.zeros((2, WIDTH), np.float32))
+
+
+def test_pickles_are_never_opened(saved: Path):
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([print], dtype=object), allow_pickle=True)
+    assert "`left` is damaged" in refused(rewritten(saved, "left.npy", buffer.getvalue()))
+
+
+def test_a_foreign_file_is_refused(tmp_path: Path):
+    np.savez(tmp_path / "other.npz", weights=np.ones(3))
+    assert "not written by kilnscan" in refused(tmp_path / "other.npz")
+
+
+def test_a_bomb_is_not_unpacked(saved: Path):
+    assert "unpacks to more than" in refused(rewritten(saved, "left.npy", bytes(70 * 2**20)))
+
+
+def test_a_header_that_promises_too_much_is_refused(saved: Path):
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<i4", "fortran_order": False, "shape": (2**40,)})
+    assert "`left` is damaged" in refused(rewritten(saved, "left.npy", buffer.getvalue()))
+
+
+@pytest.mark.parametrize(
+    ("array", "index", "value", "reason"),
+    [
+        ("left", 0, 10**6, "point outside"),
+        ("left", 0, -1, "point outside"),
+        ("left", 5, 1, "point outside"),
+        ("feature", 0, 255, "do not exist"),
+        ("threshold", 0, np.nan, "do not exist"),
+        ("value", 3, 7.0, "leaves"),
+        ("roots", 1, 0, "follow each other"),
+        ("roots", -1, 10**9, "follow each other"),
+    ],
+)
+def test_hostile_trees_are_refused(forest: Forest, tmp_path: Path, array: str, index: int, value: float, reason: str):
+    hostile = getattr(forest, array).copy()
+    hostile[index] = value
+    replace(forest, **{array: hostile}).save(tmp_path / "hostile.npz")
+    assert reason in refused(tmp_path / "hostile.npz")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"format": "other"}, {"bands": []}, {"features": ["x"]}, {"operating_point": 2}, {"resolution_m": "ten"}, {"extra": 1}],
+)
+def test_a_damaged_description_is_refused(saved: Path, change: dict):
+    with zipfile.ZipFile(saved) as archive:
+        about = json.loads(archive.read("forest.json"))
+    refused(rewritten(saved, "forest.json", json.dumps({**about, **change}).encode()))

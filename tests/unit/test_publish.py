@@ -1,0 +1,197 @@
+"""Publishing: the same tables give the same bytes, nothing is lost, and nothing in them can become code."""
+
+import gzip
+import json
+import subprocess
+import threading
+from http.client import HTTPConnection
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+import pyogrio
+import pytest
+from pmtiles.reader import MmapSource, Reader
+from shapely import MultiPolygon, box
+
+from kilnscan import serve
+from kilnscan.errors import KilnscanError, TableError
+from kilnscan.publish import COLUMNS, _tippecanoe, write_geopackage, write_geoparquet, write_pmtiles
+from kilnscan.site import columnar, script, write_site
+
+HOSTILE = "</script><script>alert(1)</script><!-- & \u2028 =1+1"
+META = {"region": "demo", "synthetic": True, "metrics": None, "bounds": [77.0, 28.0, 77.2, 28.2]}
+
+
+def table(layer: str, rows: int = 3) -> gpd.GeoDataFrame:
+    """A layer with the agreed columns: text where a name is text's, numbers elsewhere."""
+    numbers = {"score", "screen_score", "area_m2", "elongation", "area_km2", "acquired_km2", "clear_looks"}
+    numbers |= {"lon", "lat", "length_m", "width_m", "azimuth_deg", "detections", "candidates", "kilns"}
+    columns = {
+        name: [0.5 + index for index in range(rows)] if name in numbers else [f"{name}{index}" for index in range(rows)]
+        for name in COLUMNS[layer]
+    }
+    if layer == "kilns":
+        columns["chip"] = [""] * rows
+    shapes = [box(77.01 + 0.02 * index, 28.01, 77.012 + 0.02 * index, 28.012) for index in range(rows)]
+    return gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:4326")
+
+
+def tables(rows: int = 3) -> dict[str, gpd.GeoDataFrame]:
+    return {layer: table(layer, rows) for layer in COLUMNS}
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def value_of(site: Path, name: str) -> object:
+    return json.loads((site / "data" / f"{name}.js").read_text().partition(" = ")[2].rstrip(";\n"))
+
+
+def test_geopackage_holds_every_layer_and_its_metadata(tmp_path: Path) -> None:
+    given = tables()
+    given["acquired"].loc[0, "geometry"] = MultiPolygon([box(77, 28, 77.1, 28.1), box(77.2, 28, 77.3, 28.1)])
+    write_geopackage(tmp_path / "kilns.gpkg", **given, meta=META)
+    for layer in COLUMNS:
+        read = pyogrio.read_dataframe(tmp_path / "kilns.gpkg", layer=layer)
+        assert list(read.columns) == list(given[layer].columns)
+        assert len(read) == 3
+        assert read.crs.to_epsg() == 4326
+    metadata = pyogrio.read_dataframe(tmp_path / "kilns.gpkg", layer="metadata")
+    assert {key: json.loads(value) for key, value in zip(metadata["key"], metadata["value"], strict=True)} == META
+
+
+def test_products_are_the_same_bytes_in_another_folder(tmp_path: Path) -> None:
+    for name in ("one", "another"):
+        write_geopackage(tmp_path / name / "a.gpkg", **tables(), meta=META)
+        write_geoparquet(tmp_path / name / "a.parquet", table("kilns"))
+        write_pmtiles(tmp_path / name / "a.pmtiles", table("candidates"), "candidates")
+        write_site(tmp_path / name / "site", **tables(), meta=META)
+    assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "another")
+    assert not any(str(tmp_path).encode() in content for content in bytes_of(tmp_path / "one").values())
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_geoparquet_keeps_rows_columns_and_crs(tmp_path: Path, rows: int) -> None:
+    write_geoparquet(tmp_path / "kilns.parquet", table("kilns", rows))
+    read = gpd.read_parquet(tmp_path / "kilns.parquet")
+    assert (len(read), list(read.columns)) == (rows, list(table("kilns").columns))
+    assert read.crs.to_epsg() == 4326
+
+
+def test_an_atlas_without_kilns_is_published_too(tmp_path: Path) -> None:
+    write_geopackage(tmp_path / "kilns.gpkg", **tables(0), meta=META)
+    assert {layer for layer, _ in pyogrio.list_layers(tmp_path / "kilns.gpkg")} == {*COLUMNS, "metadata"}
+    write_site(tmp_path / "site", **tables(0), meta=META)
+    assert value_of(tmp_path / "site", "kilns")["length"] == 0
+
+
+def test_pmtiles_hold_every_feature_at_the_last_zoom(tmp_path: Path) -> None:
+    write_pmtiles(tmp_path / "c.pmtiles", table("candidates"), "candidates", maxzoom=12)
+    command = [_tippecanoe().parent / "tippecanoe-decode", "-z12", "-Z12", tmp_path / "c.pmtiles"]
+    decoded = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    ids = {shape["properties"]["id"] for tile in decoded["features"] for shape in tile["features"][0]["features"]}
+    assert ids == {"id0", "id1", "id2"}
+
+
+def test_pmtiles_of_nothing_is_a_valid_archive(tmp_path: Path) -> None:
+    write_pmtiles(tmp_path / "c.pmtiles", table("candidates", 0), "candidates")
+    with (tmp_path / "c.pmtiles").open("rb") as handle:
+        reader = Reader(MmapSource(handle))
+        assert gzip.decompress(reader.get(0, 0, 0)) == b""
+        assert reader.metadata()["vector_layers"][0]["id"] == "candidates"
+
+
+def test_a_table_without_a_column_is_refused_by_name(tmp_path: Path) -> None:
+    given = tables()
+    given["coverage"] = given["coverage"].drop(columns="reason")
+    with pytest.raises(TableError, match=r"coverage lacks the column.*reason"):
+        write_geopackage(tmp_path / "kilns.gpkg", **given, meta=META)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_table_in_metres_is_refused(tmp_path: Path) -> None:
+    given = tables()
+    given["kilns"] = given["kilns"].to_crs(32643)
+    with pytest.raises(TableError, match="EPSG:32643"):
+        write_site(tmp_path / "site", **given, meta=META)
+
+
+def test_columns_of_the_page_keep_values_and_gaps() -> None:
+    kilns = table("kilns", 4)
+    kilns["type"] = ["FCBK", "zigzag", "FCBK", "FCBK"]
+    kilns["population_1km"] = [1.0, None, 3.0, 4.0]
+    columns = columnar(kilns)["columns"]
+    assert columns["type"] == {"words": ["FCBK", "zigzag"], "codes": [0, 1, 0, 0]}
+    assert columns["population_1km"]["values"] == [1.0, None, 3.0, 4.0]
+    kilns["schools_1km"] = pd.array([1, None, 0, 2], dtype="Int64")
+    assert columnar(kilns)["columns"]["schools_1km"]["values"] == [1, None, 0, 2]
+    assert columns["id"]["values"] == ["id0", "id1", "id2", "id3"]
+    assert "geometry" not in columns
+
+
+def test_text_cannot_leave_its_script() -> None:
+    written = script("meta", {"title": HOSTILE})
+    assert not set("<>&\u2028") & set(written)
+    assert json.loads(written.partition(" = ")[2].rstrip(";\n")) == {"title": HOSTILE}
+
+
+@pytest.mark.parametrize(
+    "chip", ["../secret.jpg", "/etc/passwd", "https://x.org/a.jpg", "chips/../a.jpg", "chips/none.jpg"]
+)
+def test_a_chip_is_a_file_of_the_thumbs_folder(tmp_path: Path, chip: str) -> None:
+    given = tables()
+    given["kilns"]["chip"] = ["", chip, ""]
+    with pytest.raises(TableError, match="chip"):
+        write_site(tmp_path / "site", **given, meta=META, thumbs=tmp_path)
+    assert not (tmp_path / "site").exists()
+
+
+def test_chips_and_downloads_travel_with_the_site(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"picture")
+    given = tables()
+    given["kilns"]["chip"] = ["chips/a.jpg", "", "chips/a.jpg"]
+    write_site(tmp_path / "site", **given, meta=META, thumbs=tmp_path, downloads=[tmp_path / "a.jpg"])
+    assert (tmp_path / "site/chips/a.jpg").read_bytes() == b"picture"
+    assert value_of(tmp_path / "site", "meta")["downloads"] == ["a.jpg"]
+    assert (tmp_path / "site/downloads/a.jpg").exists()
+
+
+def test_a_rewritten_site_holds_nothing_of_the_old_one(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/left-over").touch()
+    write_site(tmp_path / "site", **tables(), meta=META)
+    assert not (tmp_path / "site/left-over").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+def test_a_missing_bundle_says_how_to_build_it(tmp_path: Path) -> None:
+    with pytest.raises(KilnscanError, match="npm run build"):
+        write_site(tmp_path / "site", **tables(), meta=META, bundle=tmp_path)
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
+@pytest.mark.parametrize(
+    ("asked", "status", "body"),
+    [
+        (None, 200, b"0123456789"),
+        ("bytes=2-4", 206, b"234"),
+        ("bytes=7-", 206, b"789"),
+        ("bytes=-3", 206, b"789"),
+        ("bytes=8-99", 206, b"89"),
+        ("bytes=0-1,4-5", 200, b"0123456789"),
+        ("lines=1-2", 200, b"0123456789"),
+        ("bytes=10-", 416, b""),
+    ],
+)
+def test_server_answers_byte_ranges(tmp_path: Path, asked: str | None, status: int, body: bytes) -> None:
+    (tmp_path / "a.pmtiles").write_bytes(b"0123456789")
+    with serve.server(tmp_path) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        connection = HTTPConnection("127.0.0.1", web.server_port, timeout=5)
+        connection.request("GET", "/a.pmtiles", headers={"Range": asked} if asked else {})
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (status, body)
+        connection.close()
+        web.shutdown()

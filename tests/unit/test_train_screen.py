@@ -1,0 +1,106 @@
+"""Training the screen: from labels and imagery to a forest that finds kilns it has not seen."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from shapely import Point, box
+
+from kilnscan.errors import ReferenceError_
+from kilnscan.train_screen import Region, Settings, choose_threshold, draw, grow, recall_curve, train
+
+SETTINGS = Settings(trees=8, depth=6, rounds=1, negatives_per_km2=400, hard_per_km2=200)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A reader of an array whose lower left corner lies at (700 000, 3 000 000)."""
+
+    pixels: np.ndarray
+    epsg: int = 32643
+    bands: tuple[str, ...] = ("B04", "B03", "B02")
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        _, rows, columns = self.pixels.shape
+        return 700_000.0, 3_000_000.0, 700_000.0 + columns * 10, 3_000_000.0 + rows * 10
+
+    def read(self, bounds, resolution_m: float = 10.0) -> tuple[np.ndarray, np.ndarray]:
+        left, bottom, right, top = (round(edge / 10) for edge in bounds)
+        _, rows, columns = self.pixels.shape
+        row, column = 300_000 + rows - top, left - 70_000
+        pixels = np.zeros((3, top - bottom, right - left), np.uint8)
+        valid = np.zeros(pixels.shape[1:], bool)
+        inside = slice(max(row, 0), min(row + top - bottom, rows)), slice(max(column, 0), min(column + right - left, columns))
+        to = slice(inside[0].start - row, inside[0].stop - row), slice(inside[1].start - column, inside[1].stop - column)
+        pixels[:, *to] = self.pixels[:, *inside]
+        valid[to] = True
+        return pixels, valid
+
+
+def region(name: str, seed: int, light: float = 1.0) -> Region:
+    """Noisy fields 2.6 km wide with red 100 x 50 m kilns and grey decoys of the same shape."""
+    rng = np.random.default_rng(seed)
+    size, kilns = 260, []
+    pixels = rng.normal(90, 6, (3, size, size)) - np.array([0, 5, 15])[:, None, None]
+    for index, place in enumerate(rng.permutation(64)[:24]):
+        row, column = 12 + place // 8 * 30, 12 + place % 8 * 30
+        colour = (150, 80, 70) if index < 12 else (140, 130, 120)
+        pixels[:, row : row + 10, column : column + 5] = np.array(colour)[:, None, None] + rng.normal(0, 6, (3, 10, 5))
+        if index < 12:
+            x, y = 700_000 + column * 10, 3_000_000 + (size - row) * 10
+            kilns.append(box(x, y - 100, x + 50, y))
+    return Region(name, Drawn((pixels * light).clip(0, 255).astype(np.uint8)), gpd.GeoDataFrame(geometry=kilns, crs=32643))
+
+
+@pytest.fixture(scope="module")
+def regions() -> list[Region]:
+    return [region("one", 1), region("two", 2, light=0.7)]
+
+
+@pytest.fixture(scope="module")
+def forest(regions: list[Region]):
+    return train(regions, SETTINGS)
+
+
+def test_it_finds_the_kilns_of_a_darker_region_it_never_saw(forest):
+    curve = recall_curve(forest, region("three", 3, light=0.8))
+    at = curve[curve.threshold == forest.operating_point].iloc[0]
+    assert at.kept == at.kilns == 12
+    assert at.candidates < 20
+
+
+def test_the_model_says_what_it_was_trained_on(forest):
+    assert forest.trained_on["regions"] == {"one": 12, "two": 12}
+    assert [fold["region"] for fold in forest.trained_on["left_out"]] == ["one", "two"]
+    assert forest.trained_on["settings"]["trees"] == 8
+
+
+def test_training_twice_gives_the_same_bytes(regions: list[Region], tmp_path: Path):
+    for name in ("a.npz", "b.npz"):
+        grow(regions[:1], replace(SETTINGS, trees=3)).save(tmp_path / name)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_labels_off_the_imagery_are_refused(regions: list[Region]):
+    far = gpd.GeoDataFrame(geometry=[Point(0, 0).buffer(50)], crs=32643)
+    with pytest.raises(ReferenceError_, match="No labelled kiln"):
+        grow([replace(regions[0], labels=far)], SETTINGS)
+
+
+def test_the_threshold_is_the_highest_that_keeps_enough_over_all_regions():
+    one = pd.DataFrame({"threshold": [0.1, 0.2, 0.3], "kilns": 100, "kept": [100, 99, 90]})
+    two = pd.DataFrame({"threshold": [0.1, 0.2, 0.3], "kilns": 10, "kept": [10, 9, 9]})
+    assert choose_threshold([one, two], 0.98) == 0.2
+    assert choose_threshold([one, two], 0.99) == 0.1
+
+
+def test_draws_follow_the_odds_and_the_wanted_density():
+    odds = np.zeros((1000, 1000))
+    odds[:500] = 1
+    drawn = draw(odds, 20, np.random.default_rng(0))
+    assert not drawn[500:].any()
+    assert drawn.sum() == pytest.approx(20 * 100, rel=0.1)
