@@ -1,8 +1,9 @@
-"""What the screen sees at each pixel: colour, its surroundings at several scales, and the shape of what it stands in.
+"""What the screen sees at each pixel: colour, how it stands out from its surroundings, and the shape of what it stands in.
 
-Every number comes from exact integer sums over small boxes, divided once: a pixel's features depend on nothing farther than
-`HALO` pixels and are the same to the last bit in whatever window they are computed. All are relative (to the surroundings
-500 m wide or between bands), because composites differ in brightness by a factor of two. Invalid pixels count for nothing.
+Colour is what tells kilns from other bare ground, as normalised differences between bands, which do not depend on brightness;
+composites differ in that by a factor of two. Each is compared with surroundings of 0.5 and 2 km by their own mean and spread.
+Bands are turned into whole numbers, summed over boxes exactly and divided once: a pixel's features depend on nothing farther than `HALO`
+pixels and are the same to the last bit in whatever window they are computed. Invalid pixels count for nothing.
 """
 
 from collections.abc import Iterator
@@ -11,13 +12,7 @@ import numpy as np
 
 from kilnscan.errors import ImageryError
 
-WIDTHS = (1, 3, 7, 13, 25)  # box widths in pixels: local means
-SPREADS = (3, 7, 13, 25)  # box widths in pixels: local standard deviations
-BACKGROUND = 51  # box width in pixels: what everything is relative to
-RINGS = (4, 7)  # distances in pixels at which eight 3x3 boxes stand around the pixel
-HALO = BACKGROUND // 2
-
-INDICES = {  # name -> bands added, bands subtracted: (plus - minus) / (plus + minus)
+INDICES = {  # name: (bands added, bands subtracted); the value is (added - subtracted) / (added + subtracted)
     "brick": (("B04",), ("B03",)),
     "redness": (("B04",), ("B02",)),
     "ndvi": (("B08",), ("B04",)),
@@ -25,28 +20,35 @@ INDICES = {  # name -> bands added, bands subtracted: (plus - minus) / (plus + m
     "clay": (("B11",), ("B12",)),
     "bare": (("B11", "B04"), ("B08", "B02")),
 }
-INDEX_WIDTHS = (1, 5, 13, BACKGROUND)
+STEPS = 1024  # an index of 1 as a whole number
+
+# widths of boxes in pixels
+SURROUNDINGS = (51, 201)
+LOCAL = (1, 3, 5, 7, 13, 25)
+RINGS = (7, 10)  # distances in pixels at which eight 3x3 boxes stand around a pixel
+HALO = max(SURROUNDINGS) // 2
+BLOCK = 512  # rows and columns whose sums are held at a time
+STRIP = 32  # rows described at a time
 
 
-def indices_of(bands: list[str]) -> dict[str, tuple[list[int], list[int]]]:
-    """The normalised differences that `bands` allow, as positions of the bands added and subtracted."""
-    return {
-        name: ([bands.index(band) for band in plus], [bands.index(band) for band in minus])
-        for name, (plus, minus) in INDICES.items()
-        if set(plus + minus) <= set(bands)
-    }
+def indices_of(bands: list[str]) -> list[str]:
+    """The normalised differences that `bands` allow."""
+    return [name for name, (plus, minus) in INDICES.items() if set(plus + minus) <= set(bands)]
 
 
 def feature_names(bands: list[str]) -> list[str]:
     """Names of the features of `bands`, in the order of `compute_features`."""
-    indices = list(indices_of(bands))
-    names = [f"{band}_mean{width}" for width in WIDTHS for band in bands]
-    names += [f"{band}_spread{width}" for width in SPREADS for band in bands]
-    names += [f"{index}_mean{width}" for width in INDEX_WIDTHS for index in indices]
+    indices = indices_of(bands)
+    planes = ["light", *indices]
+    shape = planes[min(1, len(indices))]
+    names = [f"{plane}_spread{around}" for around in SURROUNDINGS for plane in planes]
+    names += [f"{index}_mean{around}" for around in SURROUNDINGS for index in indices]
+    for width in LOCAL:
+        names += [f"{index}_mean{width}" for index in indices]
+        names += [f"{plane}_above{around}_{width}" for around in SURROUNDINGS for plane in planes]
+        names += [f"light_spread{width}"]
     for ring in RINGS:
-        for what in ["brightness", *indices[:1]]:
-            names += [f"{what}_ring{ring}_{rank}" for rank in range(8)]
-            names += [f"{what}_axis{ring}_{rank}" for rank in range(4)]
+        names += [f"{shape}_ring{ring}_{rank}" for rank in range(8)] + [f"{shape}_axis{ring}_{rank}" for rank in range(4)]
     return names
 
 
@@ -61,84 +63,102 @@ def compute_features(pixels: np.ndarray, valid: np.ndarray, bands: list[str]) ->
             f"The screen needs {len(bands)} bands ({', '.join(bands)}) of uint8 or uint16 with a mask of the same size, "
             f"but got {pixels.dtype} {pixels.shape} and a mask {valid.shape}: check `bands` against the imagery."
         )
-    out = np.empty((len(feature_names(bands)), *valid.shape), np.float32)
-    for plane, feature in zip(out, _planes(pixels, valid, bands), strict=True):
-        plane[...] = feature
-    return np.moveaxis(out, 0, -1)
+    rows, columns = valid.shape
+    out = np.empty((rows, columns, len(feature_names(bands))), np.float32)
+    for top in range(0, rows, BLOCK):
+        for left in range(0, columns, BLOCK):
+            core = out[top : top + BLOCK, left : left + BLOCK]
+            sums = _Sums(pixels, valid, bands, top, left, *core.shape[:2])
+            for row in range(0, len(core), STRIP):
+                # a strip at a time: what is computed stays in the processor's cache
+                strip = core[row : row + STRIP]
+                strip[...] = np.moveaxis(np.asarray(list(_describe(sums.strip(row, len(strip)))), np.float32), 0, -1)
+    return out
 
 
-def _planes(pixels: np.ndarray, valid: np.ndarray, bands: list[str]) -> Iterator[np.ndarray]:
-    """Yield the features (row, column) in the order of `feature_names`."""
-    values = np.where(valid, pixels, 0).astype(np.int64)
-    counts, sums, squares = _Boxes(valid[None].astype(np.int64)), _Boxes(values), _Boxes(values * values)
-    number = {width: np.maximum(counts.sum(width)[0], 1).astype(np.float64) for width in {*WIDTHS, *SPREADS, BACKGROUND}}
-    background = np.maximum(sums.sum(BACKGROUND), 1) / number[BACKGROUND]
-    for width in WIDTHS:
-        yield from sums.sum(width) / number[width] / background
-    for width in SPREADS:
-        total = sums.sum(width)
-        # integers up to here: n * sum of squares - square of sum is exact
-        variance = counts.sum(width)[0] * squares.sum(width) - total * total
-        yield from np.sqrt(variance.astype(np.float64)) / number[width] / background
-    indices = indices_of(bands)
-    for width in INDEX_WIDTHS:
-        total = sums.sum(width)
-        for index in indices.values():
-            yield _normalised_difference(total, *index)
-    total, small = sums.sum(3), counts.sum(3)[0]
-    light = background.sum(axis=0)
-    for ring in RINGS:
-        boxes = [sums.sum(3, *offset) for offset in _around(ring)]
-        numbers = [counts.sum(3, *offset)[0] for offset in _around(ring)]
-        centre = total.sum(axis=0) / np.maximum(small, 1)
-        bright = [(box.sum(axis=0) / np.maximum(n, 1) - centre) / light for box, n in zip(boxes, numbers, strict=True)]
-        yield from _shape(bright)
-        for index in list(indices.values())[:1]:
-            here = _normalised_difference(total, *index)
-            yield from _shape([_normalised_difference(box, *index) - here for box in boxes])
+class _Sums:
+    """Exact sums over boxes of validity, light (the sum of all bands), the indices in STEPS, and the squares of the latter two."""
+
+    def __init__(self, pixels: np.ndarray, valid: np.ndarray, bands: list[str], top: int, left: int, rows: int, columns: int):
+        here = (slice(max(top - HALO, 0), top + rows + HALO), slice(max(left - HALO, 0), left + columns + HALO))
+        values = np.where(valid[here], pixels[:, *here], 0).astype(np.int64)
+        planes = [values.sum(axis=0)]
+        for name in indices_of(bands):
+            plus, minus = (values[[bands.index(band) for band in part]].sum(axis=0) for part in INDICES[name])
+            planes.append(((plus - minus) * STEPS) // np.maximum(plus + minus, 1))
+        self.planes = len(planes)
+        inner = np.stack([valid[here], *planes, *(plane * plane for plane in planes)], dtype=np.int64)
+        # one row and column more to the north-west, as integral images have
+        north, west = HALO + 1 - (top - here[0].start), HALO + 1 - (left - here[1].start)
+        self.integral = np.zeros((len(inner), rows + 2 * HALO + 1, columns + 2 * HALO + 1), np.int64)
+        self.integral[:, north : north + inner.shape[1], west : west + inner.shape[2]] = inner
+        for axis in (1, 2):
+            np.cumsum(self.integral, axis=axis, out=self.integral)
+        self.columns = columns
+        self.first, self.rows = 0, rows
+
+    def strip(self, first: int, rows: int) -> "_Sums":
+        """The same sums, for some rows only."""
+        self.first, self.rows = first, rows
+        return self
+
+    def means(self, width: int, down: int = 0, right: int = 0, which: slice = slice(1, None)) -> tuple[np.ndarray, np.ndarray]:
+        """Means (plane, row, column) over boxes moved `down` and `right` from each pixel, and how many pixels they are of."""
+        top, left = HALO + self.first + down - width // 2, HALO + right - width // 2
+        north, south = slice(top, top + self.rows), slice(top + width, top + width + self.rows)
+        west, east = slice(left, left + self.columns), slice(left + width, left + width + self.columns)
+        sums = [t[..., south, east] - t[..., north, east] - t[..., south, west] + t[..., north, west] for t in (self.integral[0], self.integral[which])]
+        return sums[1] / np.maximum(sums[0], 1), sums[0]
 
 
-class _Boxes:
-    """Exact sums of integer planes (plane, row, column) over boxes, by one integral image."""
+def _describe(sums: _Sums) -> Iterator[np.ndarray]:
+    """Yield the features (row, column) of a strip in the order of `feature_names`."""
+    planes = sums.planes
+    surroundings = []
+    for width in SURROUNDINGS:
+        mean, _ = sums.means(width)
+        spread = _spread(mean, planes)
+        light = np.maximum(mean[0], 1)
+        yield spread[0] / light
+        yield from spread[1:] / STEPS
+        # floors keep noise in even surroundings from looking like much
+        unit = np.maximum(spread, 1)
+        np.maximum(unit[0], 0.01 * light, out=unit[0])
+        surroundings.append((mean[:planes], unit))
+    for mean, _ in surroundings:
+        yield from mean[1:] / STEPS
+    light = np.maximum(surroundings[0][0][0], 1)
+    for width in LOCAL:
+        mean, _ = sums.means(width)
+        yield from mean[1:planes] / STEPS
+        for around, unit in surroundings:
+            yield from (mean[:planes] - around) / unit
+        yield np.sqrt(np.maximum(mean[planes] - mean[0] * mean[0], 0)) / light
+    shape = min(1, planes - 1)
+    unit = surroundings[-1][1][shape]
+    centre, _ = sums.means(3, which=slice(1 + shape, 2 + shape))
+    for distance in RINGS:
+        ring = []
+        for offset in _around(distance):
+            mean, number = sums.means(3, *offset, which=slice(1 + shape, 2 + shape))
+            ring.append(np.where(number > 0, (mean[0] - centre[0]) / unit, 0).astype(np.float32))
+        yield from _sorted(ring)
+        yield from _sorted([ring[k] + ring[k + 4] for k in range(4)])
 
-    def __init__(self, planes: np.ndarray):
-        # room for the widest box, and for boxes moved aside
-        pad = HALO + 1
-        padded = np.pad(planes, ((0, 0), (pad, pad), (pad, pad)))
-        self.integral = padded.cumsum(axis=1).cumsum(axis=2)
-        self.shape = planes.shape[1:]
-        self.pad = pad
 
-    def sum(self, width: int, down: int = 0, right: int = 0) -> np.ndarray:
-        """Sums (plane, row, column) over boxes of odd `width` centred `down` rows and `right` columns from each pixel."""
-        half = width // 2
-        rows, columns = self.shape
-        top, left = self.pad + down - half - 1, self.pad + right - half - 1
-        low, high = slice(top, top + rows), slice(top + width, top + width + rows)
-        west, east = slice(left, left + columns), slice(left + width, left + width + columns)
-        table = self.integral
-        return table[:, high, east] - table[:, low, east] - table[:, high, west] + table[:, low, west]
-
-
-def _normalised_difference(sums: np.ndarray, plus: list[int], minus: list[int]) -> np.ndarray:
-    add, subtract = sums[plus].sum(axis=0), sums[minus].sum(axis=0)
-    return (add - subtract) / np.maximum(add + subtract, 1)
+def _spread(mean: np.ndarray, planes: int) -> np.ndarray:
+    """Standard deviations of the planes, from their means and the means of their squares."""
+    return np.sqrt(np.maximum(mean[planes:] - mean[:planes] * mean[:planes], 0))
 
 
 def _around(distance: int) -> list[tuple[int, int]]:
     """Eight offsets (down, right) on a ring, clockwise from north."""
-    aside = round(distance * 0.7071)
-    return [(-distance, 0), (-aside, aside), (0, distance), (aside, aside), (distance, 0), (aside, -aside), (0, -distance), (-aside, -aside)]
-
-
-def _shape(ring: list[np.ndarray]) -> Iterator[np.ndarray]:
-    """The eight values of a ring sorted, and the four sums of opposites sorted: shape whatever its direction."""
-    yield from _sorted(ring)
-    yield from _sorted([ring[k] + ring[k + 4] for k in range(4)])
+    d, a = distance, round(distance * 0.7071)
+    return [(-d, 0), (-a, a), (0, d), (a, a), (d, 0), (a, -a), (0, -d), (-a, -a)]
 
 
 def _sorted(planes: list[np.ndarray]) -> list[np.ndarray]:
-    """Sort 4 or 8 planes pixel by pixel (Batcher's network: far faster than numpy's sort of short columns)."""
+    """Sort 4 or 8 planes pixel by pixel, so that direction does not matter (Batcher's network: faster than sorting short columns)."""
     planes = list(planes)
     size, p = len(planes), 1
     while p < size:

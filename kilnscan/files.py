@@ -76,9 +76,9 @@ def content_name(path: str | Path) -> str:
     A tiled TIFF lists the size of each compressed block at one end, so other pixels give another name there too.
     What is not a local file (a URL) is named by itself.
     """
-    path = Path(path)
-    if not path.is_file():
+    if not Path(path).is_file():
         return str(path)
+    path = Path(path)
     length = path.stat().st_size
     if length <= WHOLE_BYTES:
         return sha256_file(path)

@@ -73,7 +73,12 @@ class Item(BaseModel):
         raw = self.assets.get(ASSET_NAMES.get(band, band)) or self.assets.get(band)
         if raw is None:
             raise CatalogueError(f"STAC item {self.id} has no band {band}: leave it out of `sentinel2.bands` or fix the catalogue.")
-        return _Asset.model_validate(raw)
+        try:
+            return _Asset.model_validate(raw)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise CatalogueError(f"Band {band} of STAC item {self.id} is malformed: {place}: {first['msg']}.") from None
 
 
 def read_catalog(path: str | Path) -> list[Item]:

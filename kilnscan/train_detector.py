@@ -111,7 +111,7 @@ def train(
         placed.write_text(yaml.safe_dump({**described, "path": str(dataset.parent.resolve())}))
         trainer = Trainer(
             overrides={
-                "model": str(initial or (network if isinstance(network, str) else settings)),
+                "model": network if isinstance(network, str) else str(settings),
                 "data": str(placed),
                 "project": str(scratch),
                 "name": "run",
@@ -126,7 +126,7 @@ def train(
                 "weight_decay": weight_decay,
                 "warmup_epochs": min(1.0, epochs / 10),
                 "warmup_bias_lr": 0.0,
-                "pretrained": False,
+                "pretrained": str(initial) if initial else False,
                 "deterministic": True,
                 "amp": "fp32",
                 "val": False,

@@ -1,0 +1,61 @@
+"""A region file is checked to the last key, and the generated files follow the models."""
+
+from pathlib import Path
+
+import pytest
+
+from kilnscan.config import default_yaml, load_config, read_yaml, schema_json
+from kilnscan.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+SMALLEST = {"region": {"name": "here"}, "sentinel2": {"source": "mosaic", "path": "rgb.tif"}}
+
+
+def test_the_smallest_region_file_runs_on_the_models_for_real_rgb():
+    config = load_config(SMALLEST)
+    assert config.screen.model == "models/s2-rgb-screen.npz"
+    assert config.detect.model == "models/s2-rgb-detector.onnx"
+    assert config.imagery.provider == "sentinel2"
+    assert config.sentinel2.bands == ["B04", "B03", "B02"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"regoin": {}}, "`regoin` is not a key"),
+        ({"screen": {"treshold": 0.5}}, "`screen.treshold` is not a key"),
+        ({"region": {}}, "`region.name` is missing"),
+        ({"region": {"name": "../../etc"}}, "`region.name`"),
+        ({"sentinel2": {"source": "mosaic"}}, "`sentinel2.path` is missing"),
+        ({"sentinel2": {"source": "earth-engine"}}, "must be `stac` or `mosaic`"),
+        ({"tiling": {"size_km": 30}}, "`tiling.size_km`"),
+        ({"screen": {"threshold": 1.5}}, "`screen.threshold`"),
+        ({"imagery": {"provider": "cog"}}, "needs `imagery.paths`"),
+        ({"region": {"name": "x", "aoi": [1, 2, 3]}}, "four numbers"),
+        ({"sentinel2": {"source": "stac", "catalog": "c", "start": "2024-01-01", "end": "2024-02-01"}}, "needs? an area of interest"),
+    ],
+)  # fmt: skip
+def test_a_wrong_key_is_named(change, says):
+    with pytest.raises(ConfigError, match=says):
+        load_config(SMALLEST | change)
+
+
+def test_data_stands_for_a_folder_in_every_path():
+    raw = {"data": "/x", "region": {"name": "a"}, "sentinel2": {"source": "mosaic", "path": ["{data}/a.tif"]}}
+    assert load_config(raw).sentinel2.paths == ["/x/a.tif"]
+
+
+def test_a_glob_that_matches_nothing_is_refused(tmp_path):
+    config = load_config({**SMALLEST, "sentinel2": {"source": "mosaic", "path": f"{tmp_path}/*.tif"}})
+    with pytest.raises(ConfigError, match="matches no file"):
+        _ = config.sentinel2.paths
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config" / "regions").glob("*.yaml")), ids=lambda path: path.name)
+def test_shipped_region_files_are_valid(path):
+    load_config(read_yaml(path))
+
+
+def test_generated_files_are_in_step_with_the_models():
+    assert (ROOT / "config" / "config.default.yaml").read_text(encoding="utf-8") == default_yaml()
+    assert (ROOT / "config" / "config.schema.json").read_text(encoding="utf-8") == schema_json()
