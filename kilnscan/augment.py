@@ -161,6 +161,10 @@ class Crops:
         import torch
 
         image, boxes, kinds = self.draw()
+        import os
+        if os.environ.get("KILN_NORM"):
+            from kilnscan.detector import standardise
+            image = standardise(image)
         size = self.window_px
         return {
             "img": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),

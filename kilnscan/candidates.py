@@ -1,8 +1,8 @@
 """From kiln probability to separate candidates, one per kiln, the same whichever tile finds them.
 
-The probability is smoothed at the size of a kiln, in whole numbers and so exactly. A seed is a pixel that no other within
-`SEED_REACH` exceeds. A pixel belongs to its nearest seed within `REACH` if it has half of that seed's value. All of this is
-local, so tiles agree wherever each sees `HALO` pixels beyond what it owns.
+The probability is smoothed at the size of a kiln, in whole numbers and so exactly. A seed is a pixel that no other
+within `SEED_REACH` exceeds. A pixel belongs to its nearest seed within `REACH` if it has half of that seed's value. All
+of this is local, so tiles agree wherever each sees `HALO` pixels beyond what it owns.
 """
 
 import geopandas as gpd
@@ -15,7 +15,9 @@ PIXEL_M = 10.0
 HILL = (1, 2, 3, 3, 3, 2, 1)  # weights along rows and columns that smooth the probability: about a kiln's 10 x 5 pixels
 SEED_REACH = 4  # pixels: seeds are at least 50 m apart in x or y; kilns in clusters are 75 m and more apart
 REACH = 7  # pixels: the farthest a candidate extends from its seed
-LOWEST = 0.05  # no seed has a lower score; raising the threshold above it drops candidates and leaves the others as they are
+LOWEST = (
+    0.05  # no seed has a lower score; raising the threshold above it drops candidates and leaves the others as they are
+)
 SMALLEST = 4  # pixels: fewer are slivers
 HALO = 4 * REACH + len(HILL) // 2
 
@@ -33,10 +35,12 @@ def find_candidates(
 ) -> gpd.GeoDataFrame:
     """Candidates whose centroid lies in a pixel whose centre lies in `own` (polygon in UTM metres of `epsg`).
 
-    `probability` (row, column) uint8 counts where `valid`; `origin` is the column and the row of its first pixel on the UTM
-    grid: x = column * pixel_m and y = -row * pixel_m at the pixel's upper left corner. `threshold` (0..1) applies to the score, the smoothed
-    probability at the seed. Gives polygons with score, area_m2, elongation (>= 1), azimuth (degrees clockwise from north,
-    0..180) and the seed's x and y, sorted from north to south, then west to east. Give `HALO` pixels around `own`.
+    `probability` (row, column) uint8 counts where `valid`; `origin` is the column and the row of its first pixel on the
+    UTM grid: x = column * pixel_m and y = -row * pixel_m at the pixel's upper left corner. Give `HALO` pixels around
+    `own`. `threshold` (0..1) applies to the score, the smoothed probability at the seed.
+
+    Gives polygons with score, area_m2, elongation (>= 1), azimuth (degrees clockwise from north, 0..180) and the seed's
+    x and y, sorted by seed from north to south, then west to east.
     """
     smooth, weight = smooth_probability(np.where(valid, probability, 0))
     seeds = np.argwhere(is_seed(smooth, int(np.ceil(LOWEST * 255 * weight))))
@@ -45,7 +49,7 @@ def find_candidates(
 
 
 def smooth_probability(probability: np.ndarray) -> tuple[np.ndarray, int]:
-    """Probability weighed by a hill of whole numbers about as wide as a kiln, int64 (row, column), and the sum of the weights."""
+    """Probability weighed by a hill of whole numbers, int64 (row, column), and the sum of the weights."""
     smooth = probability.astype(np.float64)  # holds whole numbers exactly
     for axis in (0, 1):
         smooth = ndimage.correlate1d(smooth, HILL, axis=axis, mode="constant", cval=0)
@@ -56,7 +60,8 @@ def is_seed(smooth: np.ndarray, least: int) -> np.ndarray:
     """Where `smooth` is at least `least`, the greatest within SEED_REACH (of equals, the one north, then west), and at
     least half of the greatest within REACH: a shoulder of a kiln is no seed."""
     rows, columns = smooth.shape
-    # a key that falls southwards and eastwards makes equals differ, in the same way in every tile; below 2**53 floats hold it exactly
+    # a key that falls southwards and eastwards makes equals differ, in the same way in every tile;
+    # it stays below 2**53, so floats hold it exactly
     order = np.arange(rows * columns - 1, -1, -1).reshape(rows, columns)
     key = smooth * (rows * columns) + order
     return (key == _highest(key, SEED_REACH)) & (smooth >= least) & (2 * smooth >= _highest(smooth, REACH))
@@ -108,7 +113,10 @@ def _as_table(
     # pixel centres relative to their seed, in pixels: small whole numbers, so that sums are exact
     dx = pixel % smooth.shape[1] - seeds[seed, 1]
     dy = pixel // smooth.shape[1] - seeds[seed, 0]
-    sums = {name: _total(seed, values, len(seeds)) for name, values in (("x", dx), ("y", dy), ("xx", dx * dx), ("yy", dy * dy), ("xy", dx * dy))}
+    sums = {
+        name: _total(seed, values, len(seeds))
+        for name, values in (("x", dx), ("y", dy), ("xx", dx * dx), ("yy", dy * dy), ("xy", dx * dy))
+    }
     count = np.maximum(size, 1)
     mean_x, mean_y = sums["x"] / count, sums["y"] / count
     # + 1/12: a pixel is a square, not a point
@@ -142,14 +150,18 @@ def _total(seed: np.ndarray, values: np.ndarray, seeds: int) -> np.ndarray:
     return np.bincount(seed, weights=values, minlength=seeds)
 
 
-def _hulls(seed: np.ndarray, dx: np.ndarray, dy: np.ndarray, column: np.ndarray, row: np.ndarray, pixel_m: float) -> np.ndarray:
+def _hulls(
+    seed: np.ndarray, dx: np.ndarray, dy: np.ndarray, column: np.ndarray, row: np.ndarray, pixel_m: float
+) -> np.ndarray:
     """Convex hull of each seed's pixels, in UTM metres. Hulls of neighbours overlap by no more than pixel corners."""
     corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
     x = ((column[seed] + dx)[:, None] + corners[:, 0]) * pixel_m
     y = -((row[seed] + dy)[:, None] + corners[:, 1]) * pixel_m
     points = shapely.points(x.ravel(), y.ravel())
     hulls = np.full(len(column), shapely.Polygon(), dtype=object)
-    held, start = np.unique(seed, return_index=True)
-    groups = shapely.multipoints(points, indices=np.repeat(np.searchsorted(held, seed), 4)) if len(held) else np.array([])
+    held = np.unique(seed)
+    groups = (
+        shapely.multipoints(points, indices=np.repeat(np.searchsorted(held, seed), 4)) if len(held) else np.array([])
+    )
     hulls[held] = shapely.convex_hull(groups)
     return shapely.normalize(hulls)

@@ -3,10 +3,8 @@
 import geopandas as gpd
 import numpy as np
 import rasterio
-import shapely
 from rasterio.errors import RasterioError
-from rasterio.features import geometry_mask
-from rasterio.windows import from_bounds
+from rasterio.windows import Window
 from scipy.spatial import cKDTree
 
 from kilnscan.config import Exposure
@@ -49,9 +47,14 @@ def _people(path: str, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
 def _people_near(source: rasterio.DatasetReader, lon: float, lat: float) -> float:
     north = np.degrees(NEAR_M / EARTH_M)
     east = north / np.cos(np.radians(lat))
-    angles = np.linspace(0, 2 * np.pi, 73)
-    disc = shapely.Polygon(np.column_stack([lon + east * np.cos(angles), lat + north * np.sin(angles)]))
-    window = from_bounds(*disc.bounds, source.transform).round_offsets("floor").round_lengths("ceil")
-    values = source.read(1, window=window, boundless=True, fill_value=0, masked=True).filled(0)
-    inside = geometry_mask([disc], values.shape, source.window_transform(window), invert=True)
-    return float(np.round(np.maximum(values, 0)[inside].sum(dtype="float64")))
+    place = source.transform
+    first_column, last_column = np.clip([(lon - east - place.c) / place.a, (lon + east - place.c) / place.a + 1], 0, source.width)
+    first_row, last_row = np.clip([(lat + north - place.f) / place.e, (lat - north - place.f) / place.e + 1], 0, source.height)
+    rows, columns = np.arange(int(first_row), int(last_row)), np.arange(int(first_column), int(last_column))
+    if not len(rows) or not len(columns):
+        return 0.0
+    values = source.read(1, window=Window(columns[0], rows[0], len(columns), len(rows)), masked=True).filled(0)
+    x, y = np.meshgrid(place.c + (columns + 0.5) * place.a, place.f + (rows + 0.5) * place.e)
+    chord = np.linalg.norm(unit_vectors(x.ravel(), y.ravel()) - unit_vectors(np.array([lon]), np.array([lat])), axis=1)
+    near = chord <= 2 * np.sin(NEAR_M / EARTH_M / 2)
+    return float(np.round(np.maximum(values.ravel(), 0)[near].sum(dtype="float64")))

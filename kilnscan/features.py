@@ -1,12 +1,14 @@
-"""What the screen sees at each pixel: colour, how it stands out from its surroundings, and the shape of what it stands in.
+"""What the screen sees at each pixel: colour, how it stands out from its surroundings, and the shape it is part of.
 
-Colour is what tells kilns from other bare ground, as normalised differences between bands, which do not depend on brightness;
-composites differ in that by a factor of two. Each is compared with surroundings of 0.5 and 2 km by their own mean and spread.
-Bands are turned into whole numbers, summed over boxes exactly and divided once: a pixel's features depend on nothing farther than `HALO`
-pixels and are the same to the last bit in whatever window they are computed. Invalid pixels count for nothing.
+Colour tells kilns from other bare ground. It is measured by normalised differences of bands, which do not depend on
+brightness (composites differ in that by a factor of two), and compared with the mean and spread of surroundings of 0.5
+and 2 km. Bands become whole numbers that are summed over boxes exactly and divided once: a pixel's features depend on
+nothing farther than `HALO` pixels and are the same to the last bit in whatever window they are computed. Invalid pixels
+count for nothing.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -48,20 +50,22 @@ def feature_names(bands: list[str]) -> list[str]:
         names += [f"{plane}_above{around}_{width}" for around in SURROUNDINGS for plane in planes]
         names += [f"light_spread{width}"]
     for ring in RINGS:
-        names += [f"{shape}_ring{ring}_{rank}" for rank in range(8)] + [f"{shape}_axis{ring}_{rank}" for rank in range(4)]
+        names += [f"{shape}_ring{ring}_{rank}" for rank in range(8)] + [
+            f"{shape}_axis{ring}_{rank}" for rank in range(4)
+        ]
     return names
 
 
 def compute_features(pixels: np.ndarray, valid: np.ndarray, bands: list[str]) -> np.ndarray:
-    """Features (row, column, feature) float32 of `pixels` (band, row, column) uint8 or uint16 where `valid` (row, column).
+    """Features (row, column, feature) float32 of `pixels` (band, row, column) uint8 or uint16, `valid` (row, column).
 
-    What lies outside the array counts as invalid, so hand over `HALO` more pixels than are needed on every side that goes on.
+    What lies outside the array counts as invalid: hand over `HALO` more pixels than needed on every side that goes on.
     Raises ImageryError if the arrays do not fit together.
     """
     if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape != (len(bands), *valid.shape):
         raise ImageryError(
-            f"The screen needs {len(bands)} bands ({', '.join(bands)}) of uint8 or uint16 with a mask of the same size, "
-            f"but got {pixels.dtype} {pixels.shape} and a mask {valid.shape}: check `bands` against the imagery."
+            f"The screen needs {len(bands)} bands ({', '.join(bands)}) of uint8 or uint16 with a mask of the same "
+            f"size, but got {pixels.dtype} {pixels.shape} and a mask {valid.shape}: check `bands` against the imagery."
         )
     rows, columns = valid.shape
     out = np.empty((rows, columns, len(feature_names(bands))), np.float32)
@@ -72,14 +76,16 @@ def compute_features(pixels: np.ndarray, valid: np.ndarray, bands: list[str]) ->
             for row in range(0, len(core), STRIP):
                 # a strip at a time: what is computed stays in the processor's cache
                 strip = core[row : row + STRIP]
-                strip[...] = np.moveaxis(np.asarray(list(_describe(sums.strip(row, len(strip)))), np.float32), 0, -1)
+                strip[...] = np.moveaxis(np.asarray(list(_describe(sums, row, len(strip))), np.float32), 0, -1)
     return out
 
 
 class _Sums:
-    """Exact sums over boxes of validity, light (the sum of all bands), the indices in STEPS, and the squares of the latter two."""
+    """Exact sums over boxes of validity, light (the sum of all bands), the indices in STEPS, the latter squared too."""
 
-    def __init__(self, pixels: np.ndarray, valid: np.ndarray, bands: list[str], top: int, left: int, rows: int, columns: int):
+    def __init__(
+        self, pixels: np.ndarray, valid: np.ndarray, bands: list[str], top: int, left: int, rows: int, columns: int
+    ):
         here = (slice(max(top - HALO, 0), top + rows + HALO), slice(max(left - HALO, 0), left + columns + HALO))
         values = np.where(valid[here], pixels[:, *here], 0).astype(np.int64)
         planes = [values.sum(axis=0)]
@@ -95,28 +101,27 @@ class _Sums:
         for axis in (1, 2):
             np.cumsum(self.integral, axis=axis, out=self.integral)
         self.columns = columns
-        self.first, self.rows = 0, rows
 
-    def strip(self, first: int, rows: int) -> "_Sums":
-        """The same sums, for some rows only."""
-        self.first, self.rows = first, rows
-        return self
-
-    def means(self, width: int, down: int = 0, right: int = 0, which: slice = slice(1, None)) -> tuple[np.ndarray, np.ndarray]:
-        """Means (plane, row, column) over boxes moved `down` and `right` from each pixel, and how many pixels they are of."""
-        top, left = HALO + self.first + down - width // 2, HALO + right - width // 2
-        north, south = slice(top, top + self.rows), slice(top + width, top + width + self.rows)
+    def means(
+        self, first: int, rows: int, width: int, down: int = 0, right: int = 0, which: slice = slice(1, None)
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Means (plane, row, column) over boxes aside from the pixels of some rows, and the number of valid ones."""
+        top, left = HALO + first + down - width // 2, HALO + right - width // 2
+        north, south = slice(top, top + rows), slice(top + width, top + width + rows)
         west, east = slice(left, left + self.columns), slice(left + width, left + width + self.columns)
-        sums = [t[..., south, east] - t[..., north, east] - t[..., south, west] + t[..., north, west] for t in (self.integral[0], self.integral[which])]
-        return sums[1] / np.maximum(sums[0], 1), sums[0]
+        number, sums = (
+            table[..., south, east] - table[..., north, east] - table[..., south, west] + table[..., north, west]
+            for table in (self.integral[0], self.integral[which])
+        )
+        return sums / np.maximum(number, 1), number
 
 
-def _describe(sums: _Sums) -> Iterator[np.ndarray]:
-    """Yield the features (row, column) of a strip in the order of `feature_names`."""
-    planes = sums.planes
+def _describe(sums: _Sums, first: int, rows: int) -> Iterator[np.ndarray]:
+    """Yield the features (row, column) of `rows` rows from the `first` on, in the order of `feature_names`."""
+    means, planes = partial(sums.means, first, rows), sums.planes
     surroundings = []
     for width in SURROUNDINGS:
-        mean, _ = sums.means(width)
+        mean, _ = means(width)
         spread = _spread(mean, planes)
         light = np.maximum(mean[0], 1)
         yield spread[0] / light
@@ -129,18 +134,18 @@ def _describe(sums: _Sums) -> Iterator[np.ndarray]:
         yield from mean[1:] / STEPS
     light = np.maximum(surroundings[0][0][0], 1)
     for width in LOCAL:
-        mean, _ = sums.means(width)
+        mean, _ = means(width)
         yield from mean[1:planes] / STEPS
         for around, unit in surroundings:
             yield from (mean[:planes] - around) / unit
         yield np.sqrt(np.maximum(mean[planes] - mean[0] * mean[0], 0)) / light
     shape = min(1, planes - 1)
     unit = surroundings[-1][1][shape]
-    centre, _ = sums.means(3, which=slice(1 + shape, 2 + shape))
+    centre, _ = means(3, which=slice(1 + shape, 2 + shape))
     for distance in RINGS:
         ring = []
         for offset in _around(distance):
-            mean, number = sums.means(3, *offset, which=slice(1 + shape, 2 + shape))
+            mean, number = means(3, *offset, which=slice(1 + shape, 2 + shape))
             ring.append(np.where(number > 0, (mean[0] - centre[0]) / unit, 0).astype(np.float32))
         yield from _sorted(ring)
         yield from _sorted([ring[k] + ring[k + 4] for k in range(4)])
@@ -158,7 +163,10 @@ def _around(distance: int) -> list[tuple[int, int]]:
 
 
 def _sorted(planes: list[np.ndarray]) -> list[np.ndarray]:
-    """Sort 4 or 8 planes pixel by pixel, so that direction does not matter (Batcher's network: faster than sorting short columns)."""
+    """Sort 4 or 8 planes pixel by pixel, so that direction does not matter.
+
+    Batcher's network: far faster than numpy's sort of many short columns.
+    """
     planes = list(planes)
     size, p = len(planes), 1
     while p < size:

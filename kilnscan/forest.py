@@ -1,7 +1,8 @@
 """A random forest as flat arrays: saved without pickle, checked on loading, evaluated by a compiled kernel.
 
-The nodes of one tree stand in breadth-first order, the right child beside the left one. A pixel goes right where its feature
-is greater than the node's threshold; a leaf is its own child. The forest's probability is the mean of its trees' leaves.
+The nodes of one tree stand in breadth-first order, the right child beside the left one. A pixel goes right where its
+feature is greater than the node's threshold; a leaf is its own child. The forest's probability is the mean of its
+trees' leaves.
 """
 
 import io
@@ -52,7 +53,7 @@ class Forest:
         resolution_m: float = 10.0,
         trained_on: dict[str, Any] | None = None,
     ) -> "Forest":
-        """Flatten a fitted RandomForestClassifier of two classes (0 no kiln, 1 kiln) trained on the features of `bands`."""
+        """Flatten a fitted RandomForestClassifier (False no kiln, True kiln) trained on the features of `bands`."""
         trees = [_flatten(estimator.tree_) for estimator in model.estimators_]
         joined = {name: np.concatenate([tree[name] for tree in trees]).astype(ARRAYS[name]) for name in trees[0]}
         roots = np.cumsum([0] + [len(tree["left"]) for tree in trees]).astype(np.int64)
@@ -85,7 +86,9 @@ class Forest:
             about, arrays = _read(Path(path))
             _check(about, arrays)
         except FileNotFoundError:
-            raise ModelError(f"There is no screen model at {path}: check `screen.model`, or run `snakemake train`.") from None
+            raise ModelError(
+                f"There is no screen model at {path}: check `screen.model`, or run `snakemake train`."
+            ) from None
         except (OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError, NotImplementedError) as error:
             # zipfile, zlib, json and numpy complain in all these ways about bytes that are not what they should be
             raise ModelError(f"The screen model {path} cannot be used: {_reason(error)}. {REMEDY}") from None
@@ -97,7 +100,7 @@ class Forest:
         return cls(**about, **arrays)
 
     def predict(self, features: np.ndarray, threads: int = 1) -> np.ndarray:
-        """Kiln probability (pixel) float32 of `features` (pixel, feature) float32, as scikit-learn's `predict_proba` has it."""
+        """Kiln probability (pixel) float32 of `features` (pixel, feature) float32: scikit-learn's `predict_proba`."""
         if features.ndim != 2 or features.shape[1] != len(self.features):
             raise ModelError(f"The forest takes {len(self.features)} features but was given {features.shape}: {REMEDY}")
         out = np.empty(len(features), np.float32)
@@ -141,7 +144,12 @@ def _flatten(tree: Any) -> dict[str, np.ndarray]:
     threshold = np.where(threshold > exact, np.nextafter(threshold, np.float32(-np.inf)), threshold)
     votes = tree.value[order][:, 0, :]
     return {
-        "left": np.array([place[child] if child >= 0 else place[node] for node, child in zip(order, tree.children_left[order], strict=True)]),
+        "left": np.array(
+            [
+                place[child] if child >= 0 else place[node]
+                for node, child in zip(order, tree.children_left[order], strict=True)
+            ]
+        ),
         "feature": np.where(leaf, 0, tree.feature[order]),
         "threshold": np.where(leaf, np.inf, threshold),
         "value": np.where(leaf, votes[:, 1] / votes.sum(axis=1), 0),
@@ -181,13 +189,25 @@ def _check(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     if about["features"] != feature_names(bands):
         raise ValueError("its features are not those of this version of kilnscan")
     point, resolution = about["operating_point"], about["resolution_m"]
-    if not _number(point) or not 0 <= point <= 1 or not _number(resolution) or resolution <= 0 or not isinstance(about["trained_on"], dict):
+    if (
+        not _number(point)
+        or not 0 <= point <= 1
+        or not _number(resolution)
+        or resolution <= 0
+        or not isinstance(about["trained_on"], dict)
+    ):
         raise ValueError("its description is damaged")
     roots, left, feature, threshold, value = (arrays[name] for name in ARRAYS)
     nodes = len(left)
     if not len(feature) == len(threshold) == len(value) == nodes:
         raise ValueError("its arrays differ in length")
-    if len(roots) < 2 or roots[0] != 0 or roots[-1] != nodes or (np.diff(roots) <= 0).any() or np.diff(roots).max() >= 2**24:
+    if (
+        len(roots) < 2
+        or roots[0] != 0
+        or roots[-1] != nodes
+        or (np.diff(roots) <= 0).any()
+        or np.diff(roots).max() >= 2**24
+    ):
         raise ValueError("its trees do not follow each other")
     here = np.arange(nodes) - np.repeat(roots[:-1], np.diff(roots))
     size = np.repeat(np.diff(roots), np.diff(roots))
@@ -220,7 +240,7 @@ def _depth(left: np.ndarray) -> int:
 
 @numba.njit(nogil=True)
 def _evaluate(features, packed, threshold, value, roots, depths, out):  # pragma: no cover (compiled)
-    """Sixteen pixels at a time walk down each tree together, so that their memory accesses overlap."""
+    """The pixels of a block walk down each tree together, so that their memory accesses overlap."""
     pixels, trees = features.shape[0], len(depths)
     node = np.zeros(BLOCK, np.uint32)
     total = np.zeros(BLOCK, np.float32)

@@ -39,7 +39,7 @@ class Tile:
 
     def spec(self) -> dict:
         """The tile as plain values, coordinates to the millimetre; equal specs mean equal tiles."""
-        own = shapely.set_precision(self.own, 0.001, mode="pointwise")
+        own = shapely.normalize(shapely.set_precision(self.own, 0.001, mode="pointwise"))
         return {"id": self.id, "epsg": self.epsg, "bounds": list(self.bounds), "own": shapely.to_wkt(own, 3)}
 
     @classmethod

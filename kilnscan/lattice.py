@@ -1,8 +1,8 @@
 """The lattice of chips: what is bought around candidates, and the windows the second stage looks at.
 
-Chips are squares of `chip_m` metres whose edges lie on multiples of `chip_m` in UTM. A window is the 2x2 chips around one lattice
-vertex and is named by that vertex: (i, j) is centred on (i * chip_m, j * chip_m). The vertex nearest to a point is at most
-half a chip away in x and in y, so the point is at least half a chip from every edge of its window.
+Chips are squares of `chip_m` metres whose edges lie on multiples of `chip_m` in UTM. A window is the 2x2 chips around
+one lattice vertex and is named by that vertex: (i, j) is centred on (i * chip_m, j * chip_m). The vertex nearest to a
+point is at most half a chip away in x and in y, so the point is at least half a chip from every edge of its window.
 """
 
 import math
@@ -25,7 +25,7 @@ def windows_of(candidates: gpd.GeoDataFrame, chip_m: float = CHIP_M, margin_m: f
 
 
 def windows_around(polygon: Polygon, chip_m: float = CHIP_M, margin_m: float = MARGIN_M) -> list[Vertex]:
-    """Windows of one candidate: the one nearest its centroid, and more only where it comes within `margin_m` of that one's edge."""
+    """The window nearest to one candidate's centroid, and more only where it comes within `margin_m` of an edge."""
     centre = nearest_vertex(polygon.centroid.x, polygon.centroid.y, chip_m)
     left, bottom, right, top = polygon.bounds
     west, south, east, north = window_bounds(centre, chip_m)

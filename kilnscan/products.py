@@ -8,7 +8,7 @@ import geopandas as gpd
 
 from kilnscan.files import read_json, write_json
 from kilnscan.pictures import write_basemap, write_chips
-from kilnscan.provenance import commit, provenance
+from kilnscan.provenance import commit, provenance, read_card
 from kilnscan.publish import write_geopackage, write_geoparquet
 from kilnscan.site import write_site
 from kilnscan.tables import read_table
@@ -16,12 +16,15 @@ from kilnscan.tables import read_table
 TABLES = ("kilns", "candidates", "acquired", "coverage")
 
 
-def publish_atlas(inputs: dict[str, Any], outputs: dict[str, str], config: dict[str, Any], models: dict[str, Any], bundle: str) -> None:
+def publish_atlas(
+    inputs: dict[str, Any], outputs: dict[str, str], config: dict[str, Any], models: dict[str, str], bundle: str
+) -> None:
     """Write all products of a region.
 
-    `inputs` are files: the four tables, and lists of scenes, imagery, quicklooks and evaluation. `models` are model
-    cards by stage. The site's folder is that of `outputs["index"]`.
+    `inputs` are files: the four tables, and lists of scenes, imagery, quicklooks and evaluation. `models` are the
+    models' files by stage. The site's folder is that of `outputs["index"]`.
     """
+    cards = {stage: read_card(path) for stage, path in models.items()}
     tables = {name: read_table(inputs[name]) for name in TABLES}
     scenes = [read_json(path) for path in inputs["scenes"]]
     site = Path(outputs["index"]).parent
@@ -30,10 +33,10 @@ def publish_atlas(inputs: dict[str, Any], outputs: dict[str, str], config: dict[
         tables["kilns"] = _with_chips(tables["kilns"], inputs["imagery"], thumbs, config["imagery"]["show"])
         basemap = Path(scratch) / "basemap.jpg"
         bounds = write_basemap(basemap, inputs["quicklooks"])
-        meta = _meta(config, models, tables, inputs["evaluation"], any(entry["synthetic"] for entry in scenes))
+        meta = _meta(config, cards, tables, inputs["evaluation"], any(entry["synthetic"] for entry in scenes))
         write_geopackage(outputs["gpkg"], **tables, meta=meta)
         write_geoparquet(outputs["geoparquet"], tables["kilns"])
-        record = provenance([Path(outputs["gpkg"]), Path(outputs["geoparquet"])], config, models, scenes)
+        record = provenance([Path(outputs["gpkg"]), Path(outputs["geoparquet"])], config, cards, scenes)
         write_json(outputs["provenance"], record)
         write_site(
             site,
@@ -61,7 +64,7 @@ def _with_chips(kilns: gpd.GeoDataFrame, imagery: list[str], folder: Path, show:
 
 
 def _meta(
-    config: dict[str, Any], models: dict[str, Any], tables: dict[str, gpd.GeoDataFrame], evaluation: list[str], synthetic: bool
+    config: dict[str, Any], cards: dict[str, Any], tables: dict[str, gpd.GeoDataFrame], evaluation: list[str], synthetic: bool
 ) -> dict[str, Any]:
     measured = read_json(evaluation[0]) if evaluation else None
     metrics = measured and {
@@ -74,7 +77,7 @@ def _meta(
         "region": config["region"]["name"],
         "title": config["region"]["title"] or config["region"]["name"],
         "synthetic": synthetic or config["region"]["synthetic"],
-        "models": [{"name": card["name"], "sha256": card["sha256"], "card": card["text"]} for card in models.values()],
+        "models": [{"name": card["name"], "sha256": card["sha256"], "card": card["text"]} for card in cards.values()],
         "metrics": metrics,
         "commit": commit(),
         "licences": sorted({config["imagery"]["licence"], "Contains modified Copernicus Sentinel data"}),

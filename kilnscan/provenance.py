@@ -23,6 +23,13 @@ def provenance(products: list[Path], config: dict[str, Any], models: dict[str, A
     }
 
 
+def read_card(path: str | Path) -> dict[str, str]:
+    """What is known of a model: its name, hash, and the card that lies beside it with the ending .md."""
+    card = Path(path).with_suffix(".md")
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    return {"name": Path(path).name, "sha256": sha256_file(path), "text": text}
+
+
 def _inputs(scenes: dict[str, Any]) -> dict[str, Any]:
     items = [item["id"] for day in scenes["dates"] for item in day["items"]]
     return {"fingerprint": scenes["fingerprint"], "items": items, "mosaics": scenes.get("mosaics", [])}

@@ -12,7 +12,7 @@ from rasterio.windows import Window
 from kilnscan import features
 from kilnscan.composite import SceneReader, open_scenes, strips
 from kilnscan.errors import ModelError
-from kilnscan.files import replacing
+from kilnscan.files import replacing, sha256_file
 from kilnscan.forest import Forest
 from kilnscan.grid import PIXEL_M, SCREEN_HALO_M, Tile
 
@@ -72,6 +72,7 @@ def screen_tile(scenes: dict[str, Any], forest: Forest, screen: Path, quicklook:
         "clear": round(seen / owned, 6) if owned else 0.0,
         "looks": round(looks_sum / owned, 4) if owned else 0.0,
         "dates": [day["date"] for day in scenes["dates"]],
+        "sha256": {"screen": sha256_file(screen), "quicklook": sha256_file(quicklook)},
     }
 
 

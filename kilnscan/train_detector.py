@@ -9,6 +9,7 @@ import importlib.machinery
 import importlib.metadata
 import importlib.util
 import json
+import logging
 import os
 import shutil
 import sys
@@ -23,6 +24,8 @@ import yaml
 from kilnscan.augment import Augmentation, Crops
 from kilnscan.errors import ModelError
 from kilnscan.files import replacing
+
+logger = logging.getLogger(__name__)
 
 NETWORK = {
     "scale": "n",
@@ -97,6 +100,10 @@ def train(
                 batch = super().preprocess_batch(batch)
                 batch["img"] = batch["img"].contiguous(memory_format=torch.channels_last)
                 return batch
+
+            def save_metrics(self, metrics: dict) -> None:
+                losses = ", ".join(f"{name} {float(value):.3f}" for name, value in self.tloss.items())
+                logger.info("epoch %d of %d: %s", self.epoch + 1, epochs, losses)
 
             def validate(self):
                 return {}, 0.0

@@ -1,7 +1,8 @@
-"""Train the screen: samples from labelled kilns, hard negatives in rounds, a forest, and a threshold that holds elsewhere.
+"""Train the screen: samples of labelled kilns, hard negatives in rounds, a forest, a threshold that holds elsewhere.
 
-A pixel near the middle of a labelled kiln is a kiln, one farther than `Settings.ring_m` from every label is not, and those between are
-not used. What the forest wrongly likes in the training regions is added to the negatives, and it is trained again.
+A pixel near the middle of a labelled kiln is a kiln, one farther than `Settings.ring_m` from every label is not, and
+those between are not used. What the forest wrongly likes in the training regions is added to the negatives, and it is
+trained again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,13 +42,13 @@ class Settings:
     """How samples are drawn and the forest is grown."""
 
     trees: int = 50
-    depth: int = 12
-    smallest_leaf: int = 5
+    depth: int = 9
+    smallest_leaf: int = 20
     features_per_split: float | str = "sqrt"
     kiln_radius_m: float = 30.0
     ring_m: float = 100.0
-    negatives_per_km2: float = 60.0
-    hard_per_km2: float = 60.0
+    negatives_per_km2: float = 40.0
+    hard_per_km2: float = 40.0
     rounds: int = 2
     kiln_weight: float = 1.0
     target_recall: float = 0.98
@@ -67,26 +68,39 @@ def train(regions: Sequence[Region], settings: Settings | None = None, jobs: int
         curves.append(recall_curve(grow(others, settings, jobs), region).assign(region=region.name))
     point = choose_threshold(curves, settings.target_recall) if curves else 0.5
     at_point = [curve[curve.threshold == point].drop(columns="threshold").to_dict("records")[0] for curve in curves]
-    about = {"regions": {r.name: len(kilns_on(r.reader, r.labels)) for r in regions}, "settings": asdict(settings), "left_out": at_point}
+    about = {
+        "regions": {r.name: len(kilns_on(r.reader, r.labels)) for r in regions},
+        "settings": asdict(settings),
+        "left_out": at_point,
+    }
     return Forest(**{**vars(forest), "operating_point": point, "trained_on": about})
 
 
 def grow(regions: Sequence[Region], settings: Settings, jobs: int = 1) -> Forest:
     """Sample all regions, grow a forest, and grow it again after each round of hard negatives."""
-    bands = list(regions[0].reader.bands)
     rng = np.random.default_rng(settings.seed)
-    samples = [sample(region.reader, region.labels, settings, rng) for region in regions]
-    forest = fit(samples, bands, settings, jobs)
+    samples = [[sample(region.reader, region.labels, settings, rng)] for region in regions]
+    forest = fit(samples, regions[0].reader.bands, settings, jobs)
     for _ in range(settings.rounds):
-        samples += [sample(region.reader, region.labels, settings, rng, forest) for region in regions]
-        forest = fit(samples, bands, settings, jobs)
+        for region, held in zip(regions, samples, strict=True):
+            held.append(sample(region.reader, region.labels, settings, rng, forest))
+        forest = fit(samples, regions[0].reader.bands, settings, jobs)
     return forest
 
 
-def fit(samples: Sequence[tuple[np.ndarray, np.ndarray]], bands: list[str], settings: Settings, jobs: int = 1) -> Forest:
-    """Grow one forest on samples (features, classes); kilns as a class weigh `kiln_weight` times all the rest."""
-    features, kiln = np.concatenate([f for f, _ in samples]), np.concatenate([k for _, k in samples])
-    weights = np.where(kiln, settings.kiln_weight * (~kiln).sum() / kiln.sum(), 1.0)
+def fit(
+    samples: Sequence[Sequence[tuple[np.ndarray, np.ndarray]]], bands: Sequence[str], settings: Settings, jobs: int = 1
+) -> Forest:
+    """Grow one forest on the samples (features, classes) of several regions.
+
+    Every region weighs the same, and in each its kilns as a class weigh `kiln_weight` times the rest.
+    """
+    features, kiln, weights = [], [], []
+    for held in samples:
+        classes = np.concatenate([kiln for _, kiln in held])
+        features += [found for found, _ in held]
+        kiln.append(classes)
+        weights.append(np.where(classes, settings.kiln_weight / max(classes.sum(), 1), 1 / max((~classes).sum(), 1)))
     model = RandomForestClassifier(
         settings.trees,
         max_depth=settings.depth,
@@ -95,7 +109,10 @@ def fit(samples: Sequence[tuple[np.ndarray, np.ndarray]], bands: list[str], sett
         random_state=settings.seed,
         n_jobs=jobs,
     )
-    return Forest.from_sklearn(model.fit(features, kiln, sample_weight=weights), bands)
+    # relative weights are what counts; scikit-learn likes them about 1
+    weight = np.concatenate(weights)
+    model.fit(np.concatenate(features), np.concatenate(kiln), sample_weight=weight / weight.mean())
+    return Forest.from_sklearn(model, list(bands))
 
 
 def sample(
@@ -107,7 +124,7 @@ def sample(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Features (sample, feature) and classes (sample) bool of one region, in the order of its pixels.
 
-    Without `forest`, all kiln pixels and random others. With it only others, the more likely the better the forest likes them.
+    Without `forest`, all kiln pixels and random others. With it only others, chosen by how much the forest likes them.
     """
     kiln, other = classes(reader, labels, settings)
     if forest is None:
@@ -120,7 +137,7 @@ def sample(
 
 
 def draw(odds: np.ndarray, per_km2: float, rng: np.random.Generator) -> np.ndarray:
-    """Mask (row, column) of about `per_km2` pixels of the whole array drawn in proportion to `odds`, each at most once."""
+    """Mask (row, column) of about `per_km2` pixels of the whole array, drawn in proportion to `odds`."""
     wanted = odds.size * PIXEL_M**2 / 1e6 * per_km2
     return rng.random(odds.shape, np.float32) < odds * (wanted / max(float(odds.sum(dtype=np.float64)), 1e-9))
 
@@ -129,7 +146,9 @@ def classes(reader: Reader, labels: gpd.GeoDataFrame, settings: Settings) -> tup
     """Masks (row, column) on the region's grid: pixels at the middle of a kiln, pixels far from any."""
     kilns = kilns_on(reader, labels)
     if kilns.empty:
-        raise ReferenceError_("No labelled kiln lies on the imagery of a training region: check the labels' CRS and place.")
+        raise ReferenceError_(
+            "No labelled kiln lies on the imagery of a training region: check the labels' CRS and place."
+        )
     _, shape, transform = grid(reader)
     middles = shapely.intersection(kilns.geometry.array, kilns.centroid.buffer(settings.kiln_radius_m).array)
     near = kilns.buffer(settings.ring_m)
@@ -151,7 +170,7 @@ def grid(reader: Reader) -> tuple[tuple[int, int], tuple[int, int], Affine]:
 
 
 def strips(reader: Reader) -> Iterator[tuple[slice, np.ndarray, np.ndarray, tuple[slice, slice]]]:
-    """Read a region in strips: its rows, pixels and validity with HALO all round, and the slices that cut the halo off."""
+    """Read a region in strips: rows, pixels and validity with HALO all round, and the slices that cut the halo off."""
     (column, row), (rows, columns), _ = grid(reader)
     for start in range(0, rows, STRIP):
         stop = min(start + STRIP, rows)
@@ -162,7 +181,12 @@ def strips(reader: Reader) -> Iterator[tuple[slice, np.ndarray, np.ndarray, tupl
 
 def features_at(reader: Reader, chosen: np.ndarray) -> np.ndarray:
     """Features (sample, feature) of the `chosen` pixels (row, column) of a region's grid."""
-    return np.concatenate([compute_features(pixels, valid, reader.bands)[inner][chosen[rows]] for rows, pixels, valid, inner in strips(reader)])
+    return np.concatenate(
+        [
+            compute_features(pixels, valid, reader.bands)[inner][chosen[rows]]
+            for rows, pixels, valid, inner in strips(reader)
+        ]
+    )
 
 
 def screen(forest: Forest, reader: Reader) -> tuple[np.ndarray, np.ndarray]:
@@ -172,8 +196,11 @@ def screen(forest: Forest, reader: Reader) -> tuple[np.ndarray, np.ndarray]:
 
 
 def recall_curve(forest: Forest, region: Region, chip_m: float = CHIP_M) -> pd.DataFrame:
-    """What a forest finds in a region, at thresholds from 0.05 up: `threshold`, `candidates`, `kilns` (labelled), `kept`
-    (kilns whose centroid lies in the chips acquired), `acquired_km2` (the chips) and `valid_km2` (the imagery)."""
+    """What a forest finds in a region at each of THRESHOLDS.
+
+    Columns: `threshold`, `candidates`, `kilns` (labelled), `kept` (kilns whose centroid lies in the chips acquired),
+    `acquired_km2` (the chips) and `valid_km2` (the imagery).
+    """
     probability, valid = screen(forest, region.reader)
     origin, _, _ = grid(region.reader)
     own = shapely.box(*region.reader.bounds).buffer(PIXEL_M)
@@ -197,9 +224,10 @@ def recall_curve(forest: Forest, region: Region, chip_m: float = CHIP_M) -> pd.D
 
 
 def choose_threshold(curves: Sequence[pd.DataFrame], target_recall: float) -> float:
-    """The threshold that keeps `target_recall` of the kilns of all left-out regions together, lowered while that is nearly free.
+    """The threshold that keeps `target_recall` of all left-out regions' kilns, lowered while that is nearly free.
 
-    Where scores leave a gap between kilns and the rest, the highest threshold that still works here is the first to fail elsewhere.
+    Where scores leave a gap between kilns and the rest, the highest threshold that works here is the first to fail
+    elsewhere.
     """
     total = pd.concat(curves).groupby("threshold")[["kilns", "kept", "acquired_km2"]].sum()
     enough = total[total.kept >= target_recall * total.kilns]

@@ -71,8 +71,8 @@ def make_chips(
                 _write_chip(folder, stem, to_rgb(pixels), boxes[inside], kinds[inside], bounds, resolution_m)
     dataset = folder / "dataset.yaml"
     with replacing(dataset) as temporary:
-        names = dict(enumerate(classes))
-        yaml.safe_dump({"train": "images/train", "val": "images/train", "names": names}, temporary.open("w"))
+        described = {"train": "images/train", "val": "images/train", "names": dict(enumerate(classes))}
+        temporary.write_text(yaml.safe_dump(described))
     return dataset
 
 

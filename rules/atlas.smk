@@ -5,11 +5,6 @@ Makes: <results>/atlas/{kilns,candidates,acquired,coverage}.parquet (EPSG:4326).
 """
 
 
-def exposure_files(wildcards):
-    """The exposure files that the region has."""
-    return local_files([path for path in (settings.exposure.schools, settings.exposure.population) if path])
-
-
 rule atlas:
     """Merge the detections of all tiles and write the ledger."""
     input:
@@ -28,6 +23,8 @@ rule atlas:
         "<logs>/atlas.log",
     benchmark:
         "<benchmarks>/atlas.tsv"
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=4096,
         runtime=60,
@@ -37,7 +34,5 @@ rule atlas:
         exposure=settings.exposure.model_dump(mode="json", exclude={"plants"}),
         min_clear=settings.sentinel2.min_clear,
         code=code_of("build_atlas"),
-    conda:
-        "../envs/core.yaml"
     script:
         "../scripts/build_atlas.py"

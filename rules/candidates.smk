@@ -1,6 +1,6 @@
 """Candidates: from probability to separate objects.
 
-Needs: <results>/tiles/<tile>/screen.tif.
+Needs: <results>/tiles/<tile>/screen.tif; seen.json, which holds its hash, says whether it changed.
 Makes: <results>/tiles/<tile>/candidates.parquet: polygon (UTM), score, area, elongation.
 """
 
@@ -9,22 +9,23 @@ rule candidates:
     """Find the candidates that a tile owns."""
     input:
         scenes="<results>/tiles/{tile}/scenes.json",
-        screen="<results>/tiles/{tile}/screen.tif",
-        model=ancient(settings.screen.model),
+        seen="<results>/tiles/{tile}/seen.json",
+        screen=ancient("<results>/tiles/{tile}/screen.tif"),
+        model=outside(settings.screen.model),
     output:
         candidates="<results>/tiles/{tile}/candidates.parquet",
     log:
         "<logs>/{tile}/candidates.log",
     benchmark:
         "<benchmarks>/{tile}/candidates.tsv"
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=mem_mb(1024, 4),
         runtime=minutes(10, 0.5),
     params:
         threshold=settings.screen.threshold,
-        model=content_name(settings.screen.model),
+        model=content(settings.screen.model),
         code=code_of("find_candidates"),
-    conda:
-        "../envs/core.yaml"
     script:
         "../scripts/find_candidates.py"

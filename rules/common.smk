@@ -28,13 +28,6 @@ def code_of(script):
     return fingerprint(Path(workflow.basedir) / "scripts" / f"{script}.py")
 
 
-def model_card(path):
-    """What is known of a model: its name, hash and card; the card lies beside it with the ending .md."""
-    card = Path(path).with_suffix(".md")
-    text = card.read_text(encoding="utf-8") if card.is_file() else ""
-    return {"name": Path(path).name, "sha256": content_name(path), "text": text}
-
-
 def closing_words():
     """What a run ends with: where the results are and how to look at them."""
     results = Path("results") / settings.region.name
@@ -53,12 +46,27 @@ def tile_spec(wildcards):
 
 def per_tile(name):
     """The file called `name` of every tile."""
-    return expand("<results>/tiles/{tile}/" + name, tile=list(tiles))
+    return [f"<results>/tiles/{tile}/{name}" for tile in tiles]
+
+
+def made_here(path):
+    """Whether the workflow makes a file itself."""
+    return str(path).startswith("results/")
+
+
+def outside(path):
+    """A file from outside as an input: its time never matters, only its content (see `content`)."""
+    return path if made_here(path) else ancient(local(path))
+
+
+def content(*paths):
+    """Params that follow the content of files from outside; those made here are watched as inputs already."""
+    return [content_name(path) for path in paths if not made_here(path)]
 
 
 def local_files(paths):
-    """Those of `paths` that are files here, not URLs; their times never matter, only their content."""
-    return [ancient(path) for path in paths if "://" not in path]
+    """Those of `paths` that are files, not URLs."""
+    return [outside(path) for path in paths if "://" not in path]
 
 
 def mem_mb(base, per_megapixel):
@@ -79,3 +87,88 @@ def minutes(base, per_megapixel):
         return int((base + per_megapixel * megapixels) * 2 ** (attempt - 1))
 
     return needed
+
+
+def catalog(wildcards):
+    """The catalogue, if it is a file."""
+    return (
+        local_files([settings.sentinel2.catalog])
+        if settings.sentinel2.source == "stac"
+        else []
+    )
+
+
+def mosaic_content():
+    """Content names of composites, so that a changed one is noticed whatever its date."""
+    if settings.sentinel2.source == "stac":
+        return []
+    return content(*settings.sentinel2.paths)
+
+
+def provider_files(wildcards):
+    """The provider's files, if it has any here."""
+    return (
+        local_files(settings.imagery.files)
+        if settings.imagery.provider == "cog"
+        else []
+    )
+
+
+def exposure_files(wildcards):
+    """The exposure files that the region has."""
+    return local_files(
+        [
+            path
+            for path in (settings.exposure.schools, settings.exposure.population)
+            if path
+        ]
+    )
+
+
+def evaluation(wildcards):
+    """The evaluation, if there is a reference."""
+    return ["<results>/atlas/evaluation.json"] if settings.reference else []
+
+
+def training_regions(wildcards):
+    """The regions that a model learns from, as plain values, with the folders of those that are landscapes."""
+    left_out = wildcards.model.partition("-without-")[2]
+    return [
+        region.model_dump()
+        | {"folder": region.seed is not None and f"results/landscape/{region.seed}"}
+        for region in settings.train.regions
+        if region.name != left_out
+    ]
+
+
+def training_files(wildcards):
+    """Composites and labels that a model learns from."""
+    files = []
+    for region in training_regions(wildcards):
+        folder = region["folder"]
+        files += (
+            [f"{folder}/catalog.json", f"{folder}/truth.geojson"]
+            if folder
+            else [region["mosaic"], region["labels"]]
+        )
+    return local_files(files)
+
+
+def training_sheets(wildcards):
+    """The 0.5 m imagery of those regions that are landscapes."""
+    folders = [
+        region["folder"] for region in training_regions(wildcards) if region["folder"]
+    ]
+    return local_files(
+        [
+            f"{folder}/imagery/{sheet}.tif"
+            for folder in folders
+            for sheet in ("nw", "ne", "sw", "se")
+        ]
+    )
+
+
+def training_content(wildcards):
+    """Content of the composites and labels that a model learns from."""
+    regions = training_regions(wildcards)
+    return content(*[region[key] for region in regions for key in ("mosaic", "labels") if region[key]])

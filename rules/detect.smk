@@ -9,23 +9,23 @@ rule detect:
     """Detect kilns in the windows around a tile's candidates."""
     input:
         imagery="<results>/tiles/{tile}/imagery.json",
-        model=ancient(settings.detect.model),
+        model=outside(settings.detect.model),
     output:
         detections="<results>/tiles/{tile}/detections.parquet",
     log:
         "<logs>/{tile}/detect.log",
     benchmark:
         "<benchmarks>/{tile}/detect.tsv"
+    conda:
+        "../envs/core.yaml"
     threads: 2
     resources:
         mem_mb=mem_mb(1024, 8),
         runtime=minutes(10, 2),
     params:
-        model=content_name(settings.detect.model),
+        model=content(settings.detect.model),
         confidence=settings.detect.confidence,
         store="results/imagery",
         code=code_of("detect_kilns"),
-    conda:
-        "../envs/core.yaml"
     script:
         "../scripts/detect_kilns.py"

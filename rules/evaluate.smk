@@ -4,12 +4,6 @@ Needs: the atlas and a reference (config `reference`).
 Makes: <results>/atlas/evaluation.json: recall of each stage, share of the area acquired, precision, recall, F1.
 """
 
-
-def evaluation(wildcards):
-    """The evaluation, if there is a reference."""
-    return ["<results>/atlas/evaluation.json"] if settings.reference else []
-
-
 if settings.reference:
 
     rule evaluate:
@@ -26,15 +20,15 @@ if settings.reference:
             "<logs>/evaluate.log",
         benchmark:
             "<benchmarks>/evaluate.tsv"
+        conda:
+            "../envs/core.yaml"
         resources:
             mem_mb=2048,
             runtime=30,
         params:
             reference=settings.reference.files,
-            content=[content_name(path) for path in settings.reference.files],
+            content=content(*settings.reference.files),
             match_m=settings.reference.match_m,
             code=code_of("evaluate_atlas"),
-        conda:
-            "../envs/core.yaml"
         script:
             "../scripts/evaluate_atlas.py"

@@ -5,11 +5,6 @@ Makes: <results>/tiles/<tile>/imagery.json and chips in results/imagery/, named 
 """
 
 
-def provider_files(wildcards):
-    """The provider's files, if it has any here."""
-    return local_files(settings.imagery.files) if settings.imagery.provider == "cog" else []
-
-
 rule imagery:
     """Acquire the chips that a tile's candidates need."""
     input:
@@ -22,6 +17,8 @@ rule imagery:
         "<logs>/{tile}/imagery.log",
     benchmark:
         "<benchmarks>/{tile}/imagery.tsv"
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=mem_mb(1024, 4),
         runtime=minutes(20, 2),
@@ -29,7 +26,5 @@ rule imagery:
         provider=settings.imagery.model_dump(mode="json", exclude={"show"}),
         store="results/imagery",
         code=code_of("acquire_imagery"),
-    conda:
-        "../envs/core.yaml"
     script:
         "../scripts/acquire_imagery.py"

@@ -4,7 +4,6 @@ Needs: a seed (config `landscape.seed`).
 Makes: results/landscape/<seed>/ with catalog.json and scenes, four sheets of 0.5 m imagery, and the truth.
 """
 
-SHEETS = ["nw", "ne", "sw", "se"]
 LANDSCAPE = "results/landscape/{seed}"
 
 
@@ -17,13 +16,13 @@ rule landscape_scenes:
         "logs/landscape/{seed}/scenes.log",
     benchmark:
         "benchmarks/jobs/landscape/{seed}-scenes.tsv"
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=2048,
         runtime=10,
     params:
         code=code_of("make_landscape_scenes"),
-    conda:
-        "../envs/core.yaml"
     script:
         "../scripts/make_landscape_scenes.py"
 
@@ -36,13 +35,13 @@ rule landscape_imagery:
         "logs/landscape/{seed}/{sheet}.log",
     benchmark:
         "benchmarks/jobs/landscape/{seed}-{sheet}.tsv"
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=2048,
         runtime=10,
     params:
         code=code_of("make_landscape_imagery"),
-    conda:
-        "../envs/core.yaml"
     script:
         "../scripts/make_landscape_imagery.py"
 
@@ -58,12 +57,12 @@ rule landscape_truth:
         "logs/landscape/{seed}/truth.log",
     benchmark:
         "benchmarks/jobs/landscape/{seed}-truth.tsv"
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=1024,
         runtime=10,
     params:
         code=code_of("make_landscape_truth"),
-    conda:
-        "../envs/core.yaml"
     script:
         "../scripts/make_landscape_truth.py"

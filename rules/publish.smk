@@ -15,8 +15,10 @@ rule publish:
         coverage="<results>/atlas/coverage.parquet",
         scenes=per_tile("scenes.json"),
         imagery=per_tile("imagery.json"),
-        quicklooks=per_tile("quicklook.tif"),
+        seen=per_tile("seen.json"),
+        quicklooks=ancient(per_tile("quicklook.tif")),
         evaluation=evaluation,
+        models=[outside(settings.screen.model), outside(settings.detect.model)],
     output:
         gpkg="<results>/atlas/kilns.gpkg",
         geoparquet="<results>/atlas/kilns.geoparquet",
@@ -26,15 +28,18 @@ rule publish:
         "<logs>/publish.log",
     benchmark:
         "<benchmarks>/publish.tsv"
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=4096,
         runtime=60,
     params:
         config=settings.model_dump(mode="json", exclude={"train", "tiling"}),
-        models={"screen": model_card(settings.screen.model), "detector": model_card(settings.detect.model)},
+        models={
+            "screen": model_card(settings.screen.model),
+            "detector": model_card(settings.detect.model),
+        },
         site=f"{workflow.basedir}/site/dist",
         code=code_of("publish_atlas"),
-    conda:
-        "../envs/core.yaml"
     script:
         "../scripts/publish_atlas.py"

@@ -8,18 +8,6 @@ with other scenes: `snakemake scenes --forcerun choose_scenes`, then `snakemake`
 """
 
 
-def catalog(wildcards):
-    """The catalogue, if it is a file."""
-    return local_files([settings.sentinel2.catalog]) if settings.sentinel2.source == "stac" else []
-
-
-def mosaic_content():
-    """Content names of composites, so that a changed one is noticed whatever its date."""
-    if settings.sentinel2.source == "stac":
-        return []
-    return [content_name(path) for path in settings.sentinel2.paths]
-
-
 rule choose_scenes:
     """Choose the scenes of a tile."""
     input:
@@ -30,6 +18,8 @@ rule choose_scenes:
         "<logs>/{tile}/scenes.log",
     benchmark:
         "<benchmarks>/{tile}/scenes.tsv"
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=512,
         runtime=minutes(10, 0.1),
@@ -38,8 +28,6 @@ rule choose_scenes:
         source=settings.sentinel2.model_dump(mode="json", exclude={"min_clear"}),
         mosaics=mosaic_content(),
         code=code_of("choose_scenes"),
-    conda:
-        "../envs/core.yaml"
     script:
         "../scripts/choose_scenes.py"
 

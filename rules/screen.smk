@@ -9,7 +9,7 @@ rule screen:
     """Screen one tile, streaming its scenes."""
     input:
         scenes="<results>/tiles/{tile}/scenes.json",
-        model=ancient(settings.screen.model),
+        model=outside(settings.screen.model),
     output:
         screen="<results>/tiles/{tile}/screen.tif",
         quicklook="<results>/tiles/{tile}/quicklook.tif",
@@ -18,14 +18,14 @@ rule screen:
         "<logs>/{tile}/screen.log",
     benchmark:
         "<benchmarks>/{tile}/screen.tsv"
+    conda:
+        "../envs/core.yaml"
     threads: 2
     resources:
         mem_mb=mem_mb(1024, 16),
         runtime=minutes(10, 1),
     params:
-        model=content_name(settings.screen.model),
+        model=content(settings.screen.model),
         code=code_of("screen_tile"),
-    conda:
-        "../envs/core.yaml"
     script:
         "../scripts/screen_tile.py"

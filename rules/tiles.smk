@@ -13,13 +13,13 @@ rule tiles:
         "<logs>/tiles.log",
     benchmark:
         "<benchmarks>/tiles.tsv"
+    conda:
+        "../envs/core.yaml"
     resources:
         mem_mb=512,
         runtime=10,
     params:
         tiles=[tile.spec() for tile in tiles.values()],
         code=code_of("write_tiles"),
-    conda:
-        "../envs/core.yaml"
     script:
         "../scripts/write_tiles.py"

@@ -5,38 +5,6 @@ Makes: results/models/<name>-screen.npz and <name>-detector.onnx, each with its 
 ship them. `<name>-without-<region>` leaves a region out (benchmarks/leave_one_out.py).
 """
 
-
-def training_regions(wildcards):
-    """The regions that a model learns from, as plain values, with the folders of those that are landscapes."""
-    left_out = wildcards.model.partition("-without-")[2]
-    return [
-        region.model_dump() | {"folder": region.seed is not None and f"results/landscape/{region.seed}"}
-        for region in settings.train.regions
-        if region.name != left_out
-    ]
-
-
-def training_files(wildcards):
-    """Composites and labels that a model learns from."""
-    files = []
-    for region in training_regions(wildcards):
-        folder = region["folder"]
-        files += [f"{folder}/catalog.json", f"{folder}/truth.geojson"] if folder else [region["mosaic"], region["labels"]]
-    return local_files(files)
-
-
-def training_sheets(wildcards):
-    """The 0.5 m imagery of those regions that are landscapes."""
-    folders = [region["folder"] for region in training_regions(wildcards) if region["folder"]]
-    return local_files([f"{folder}/imagery/{sheet}.tif" for folder in folders for sheet in SHEETS])
-
-
-def training_content(wildcards):
-    """Content names of the composites and labels, so that a changed one is noticed whatever its date."""
-    regions = training_regions(wildcards)
-    return [content_name(region[key]) for region in regions for key in ("mosaic", "labels") if region[key]]
-
-
 if settings.train:
 
     rule train:
@@ -56,17 +24,19 @@ if settings.train:
             "logs/models/{model}-screen.log",
         benchmark:
             "benchmarks/jobs/models/{model}-screen.tsv"
+        conda:
+            "../envs/core.yaml"
         threads: 2
         resources:
             mem_mb=8192,
             runtime=240,
         params:
-            train=settings.train.model_dump(mode="json", include={"bands", "seed", "description", "type_column"}),
+            train=settings.train.model_dump(
+                mode="json", include={"bands", "seed", "description", "type_column"}
+            ),
             regions=training_regions,
             content=training_content,
             code=code_of("train_screen"),
-        conda:
-            "../envs/core.yaml"
         script:
             "../scripts/train_screen.py"
 
@@ -83,6 +53,8 @@ if settings.train:
             "logs/models/{model}-detector.log",
         benchmark:
             "benchmarks/jobs/models/{model}-detector.tsv"
+        conda:
+            "../envs/train.yaml"
         threads: 2
         resources:
             mem_mb=16384,
@@ -92,7 +64,5 @@ if settings.train:
             regions=training_regions,
             content=training_content,
             code=code_of("train_detector"),
-        conda:
-            "../envs/train.yaml"
         script:
             "../scripts/train_detector.py"

@@ -8,7 +8,7 @@ from kilnscan.tables import write_table
 from kilnscan.console import job
 
 
-def main(scenes: str, screen: str, model: str, candidates: str, threshold: float | None) -> None:
+def main(scenes: str, seen: str, screen: str, model: str, candidates: str, threshold: float | None) -> None:
     tile = Tile.from_spec(read_json(scenes)["tile"])
     threshold = Forest.load(model).operating_point if threshold is None else threshold
     write_table(candidates, candidates_of_tile(screen, tile, threshold))

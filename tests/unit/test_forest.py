@@ -155,7 +155,14 @@ def test_hostile_trees_are_refused(forest: Forest, tmp_path: Path, array: str, i
 
 @pytest.mark.parametrize(
     "change",
-    [{"format": "other"}, {"bands": []}, {"features": ["x"]}, {"operating_point": 2}, {"resolution_m": "ten"}, {"extra": 1}],
+    [
+        {"format": "other"},
+        {"bands": []},
+        {"features": ["x"]},
+        {"operating_point": 2},
+        {"resolution_m": "ten"},
+        {"extra": 1},
+    ],
 )
 def test_a_damaged_description_is_refused(saved: Path, change: dict):
     with zipfile.ZipFile(saved) as archive:

@@ -54,4 +54,8 @@ def test_no_candidates_need_nothing():
 
 def test_covered_tells_which_points_are_bought():
     chips = chips_of([(0, 0)])
-    assert covered(np.array([-160.0, 159.9, 160.0]), np.array([0.0, -160.0, 0.0]), chips).tolist() == [True, True, False]
+    assert covered(np.array([-160.0, 159.9, 160.0]), np.array([0.0, -160.0, 0.0]), chips).tolist() == [
+        True,
+        True,
+        False,
+    ]

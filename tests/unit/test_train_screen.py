@@ -34,8 +34,14 @@ class Drawn:
         row, column = 300_000 + rows - top, left - 70_000
         pixels = np.zeros((3, top - bottom, right - left), np.uint8)
         valid = np.zeros(pixels.shape[1:], bool)
-        inside = slice(max(row, 0), min(row + top - bottom, rows)), slice(max(column, 0), min(column + right - left, columns))
-        to = slice(inside[0].start - row, inside[0].stop - row), slice(inside[1].start - column, inside[1].stop - column)
+        inside = (
+            slice(max(row, 0), min(row + top - bottom, rows)),
+            slice(max(column, 0), min(column + right - left, columns)),
+        )
+        to = (
+            slice(inside[0].start - row, inside[0].stop - row),
+            slice(inside[1].start - column, inside[1].stop - column),
+        )
         pixels[:, *to] = self.pixels[:, *inside]
         valid[to] = True
         return pixels, valid
@@ -53,7 +59,9 @@ def region(name: str, seed: int, light: float = 1.0) -> Region:
         if index < 12:
             x, y = 700_000 + column * 10, 3_000_000 + (size - row) * 10
             kilns.append(box(x, y - 100, x + 50, y))
-    return Region(name, Drawn((pixels * light).clip(0, 255).astype(np.uint8)), gpd.GeoDataFrame(geometry=kilns, crs=32643))
+    return Region(
+        name, Drawn((pixels * light).clip(0, 255).astype(np.uint8)), gpd.GeoDataFrame(geometry=kilns, crs=32643)
+    )
 
 
 @pytest.fixture(scope="module")
