@@ -1,8 +1,11 @@
 """Write files whole or not at all, and name them by their content."""
 
+import errno
+import glob
 import hashlib
 import json
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,29 +17,55 @@ from kilnscan.errors import KilnscanError, TableError
 
 WHOLE_BYTES = 1 << 26  # files up to 64 MiB are hashed whole
 END_BYTES = 1 << 20
+FULL_BYTES = 1 << 16  # a disk with less than this left is full
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it over `path` if the block succeeds, remove it if not.
 
-    The suffix is kept, because GDAL and pyarrow choose formats by it. A full disk becomes one sentence.
+    The suffix is kept, because GDAL and pyarrow choose formats by it. A full disk becomes one sentence, whatever the
+    writing library makes of it. What a killed process left of the same file is cleared away.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    _clear_leftovers(path)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_prefix(path)}{os.getpid()}.", dir=path.parent))
     temporary = folder / path.name
     try:
         yield temporary
-        with open(temporary, "rb") as handle:
+        with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        if error.errno == 28:  # ENOSPC
-            raise KilnscanError(f"The disk is full while writing {path}: free some space and run again; nothing was half-written.") from error
+        temporary.replace(path)
+    except Exception as error:
+        if getattr(error, "errno", None) == errno.ENOSPC or shutil.disk_usage(path.parent).free < FULL_BYTES:
+            sentence = f"The disk is full while writing {path}: free some space and run again; nothing was half-written."
+            raise KilnscanError(sentence) from error
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}.{platform.node()}."
+
+
+def _clear_leftovers(path: Path) -> None:
+    """Remove temporary folders for `path` of processes of this machine that are gone."""
+    for folder in path.parent.glob(f"{glob.escape(_prefix(path))}*"):
+        process = folder.name.removeprefix(_prefix(path)).partition(".")[0]
+        if process.isdigit() and not _alive(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def write_json(path: str | Path, content: Any) -> None:
@@ -66,7 +95,7 @@ def digest(content: Any) -> str:
 
 def sha256_file(path: str | Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
-    with open(path, "rb") as handle:
+    with Path(path).open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
@@ -82,7 +111,7 @@ def content_name(path: str | Path) -> str:
     length = path.stat().st_size
     if length <= WHOLE_BYTES:
         return sha256_file(path)
-    with open(path, "rb") as handle:
+    with path.open("rb") as handle:
         ends = handle.read(END_BYTES)
         handle.seek(-END_BYTES, os.SEEK_END)
         return f"{length}:{hashlib.sha256(ends + handle.read()).hexdigest()}"

@@ -23,7 +23,7 @@ from kilnscan.forest import Forest
 from kilnscan.lattice import CHIP_M, chips_of, covered, windows_of
 from kilnscan.reader import Reader
 
-STRIP = 256  # rows of pixels handled at a time
+STRIP = 512  # rows of pixels handled at a time
 THRESHOLDS = tuple(round(0.05 + 0.01 * step, 2) for step in range(91))
 NEARLY_FREE = 1.05  # times the area
 
@@ -49,7 +49,7 @@ class Settings:
     ring_m: float = 100.0
     negatives_per_km2: float = 40.0
     hard_per_km2: float = 40.0
-    rounds: int = 2
+    rounds: int = 1
     kiln_weight: float = 1.0
     target_recall: float = 0.98
     seed: int = 0
@@ -83,7 +83,9 @@ def grow(regions: Sequence[Region], settings: Settings, jobs: int = 1) -> Forest
     forest = fit(samples, regions[0].reader.bands, settings, jobs)
     for _ in range(settings.rounds):
         for region, held in zip(regions, samples, strict=True):
-            held.append(sample(region.reader, region.labels, settings, rng, forest))
+            features, kiln = held[0]
+            likes = float(np.square(forest.predict(features[~kiln])).mean())
+            held.append(sample(region.reader, region.labels, settings, rng, forest, likes))
         forest = fit(samples, regions[0].reader.bands, settings, jobs)
     return forest
 
@@ -121,25 +123,29 @@ def sample(
     settings: Settings,
     rng: np.random.Generator,
     forest: Forest | None = None,
+    likes: float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Features (sample, feature) and classes (sample) bool of one region, in the order of its pixels.
 
-    Without `forest`, all kiln pixels and random others. With it only others, chosen by how much the forest likes them.
+    Without `forest`, all kiln pixels and random others. With it only others, in proportion to the square of the
+    forest's probability, whose mean over random others is `likes`. Raises ReferenceError_ if no label lies on the
+    imagery.
     """
     kiln, other = classes(reader, labels, settings)
-    if forest is None:
-        chosen = kiln | draw(other.astype(np.float32), settings.negatives_per_km2, rng)
-    else:
-        probability, _ = screen(forest, reader)
-        kiln[:] = False
-        chosen = draw(np.where(other, probability / np.float32(255), 0) ** 2, settings.hard_per_km2, rng)
-    return features_at(reader, chosen), kiln[chosen]
-
-
-def draw(odds: np.ndarray, per_km2: float, rng: np.random.Generator) -> np.ndarray:
-    """Mask (row, column) of about `per_km2` pixels of the whole array, drawn in proportion to `odds`."""
-    wanted = odds.size * PIXEL_M**2 / 1e6 * per_km2
-    return rng.random(odds.shape, np.float32) < odds * (wanted / max(float(odds.sum(dtype=np.float64)), 1e-9))
+    features, found = [], []
+    for rows, pixels, valid, inner in strips(reader):
+        here = compute_features(pixels, valid, reader.bands)[inner]
+        positive, odds = kiln[rows] & valid[inner], (other[rows] & valid[inner]).astype(float)
+        if forest is None:
+            odds *= settings.negatives_per_km2 * PIXEL_M**2 / 1e6
+        else:
+            positive[:] = False
+            odds[odds > 0] = np.square(forest.predict(here[odds > 0])) / max(likes, 1e-6)
+            odds *= settings.hard_per_km2 * PIXEL_M**2 / 1e6
+        chosen = positive | (rng.random(odds.shape) < odds)
+        features.append(here[chosen])
+        found.append(positive[chosen])
+    return np.concatenate(features), np.concatenate(found)
 
 
 def classes(reader: Reader, labels: gpd.GeoDataFrame, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
@@ -151,10 +157,8 @@ def classes(reader: Reader, labels: gpd.GeoDataFrame, settings: Settings) -> tup
         )
     _, shape, transform = grid(reader)
     middles = shapely.intersection(kilns.geometry.array, kilns.centroid.buffer(settings.kiln_radius_m).array)
-    near = kilns.buffer(settings.ring_m)
-    valid = np.concatenate([valid[inner] for _, _, valid, inner in strips(reader)])
     burn = {"out_shape": shape, "transform": transform, "dtype": "uint8"}
-    return (rasterize(middles, **burn) > 0) & valid, (rasterize(near, **burn) == 0) & valid
+    return rasterize(middles, **burn) > 0, rasterize(kilns.buffer(settings.ring_m), **burn) == 0
 
 
 def kilns_on(reader: Reader, labels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -177,16 +181,6 @@ def strips(reader: Reader) -> Iterator[tuple[slice, np.ndarray, np.ndarray, tupl
         bounds = (column - HALO, -(row + stop + HALO), column + columns + HALO, -(row + start - HALO))
         pixels, valid = reader.read(tuple(edge * PIXEL_M for edge in bounds), PIXEL_M)
         yield slice(start, stop), pixels, valid, (slice(HALO, HALO + stop - start), slice(HALO, HALO + columns))
-
-
-def features_at(reader: Reader, chosen: np.ndarray) -> np.ndarray:
-    """Features (sample, feature) of the `chosen` pixels (row, column) of a region's grid."""
-    return np.concatenate(
-        [
-            compute_features(pixels, valid, reader.bands)[inner][chosen[rows]]
-            for rows, pixels, valid, inner in strips(reader)
-        ]
-    )
 
 
 def screen(forest: Forest, reader: Reader) -> tuple[np.ndarray, np.ndarray]:

@@ -35,10 +35,8 @@ rule publish:
         runtime=60,
     params:
         config=settings.model_dump(mode="json", exclude={"train", "tiling"}),
-        models={
-            "screen": model_card(settings.screen.model),
-            "detector": model_card(settings.detect.model),
-        },
+        models={"screen": settings.screen.model, "detector": settings.detect.model},
+        content=content(settings.screen.model, settings.detect.model),
         site=f"{workflow.basedir}/site/dist",
         code=code_of("publish_atlas"),
     script:

@@ -1,6 +1,10 @@
 """Files appear whole or not at all, and are named by what is in them."""
 
 import errno
+import os
+import platform
+import subprocess
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,6 +26,24 @@ def test_a_full_disk_is_one_sentence(tmp_path):
     with pytest.raises(KilnscanError, match="disk is full while writing .*a.tif"), replacing(tmp_path / "a.tif"):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_noticed_whatever_the_writing_library_says(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(KilnscanError, match="disk is full"), replacing(tmp_path / "a.tif"):
+        raise RuntimeError("TIFFAppendToStrip: write error")
+
+
+def test_what_a_killed_process_left_is_cleared_away_and_what_a_living_one_writes_is_not(tmp_path):
+    child = subprocess.Popen(["true"])
+    child.wait()
+    host = platform.node()
+    for process in (child.pid, os.getppid()):
+        (tmp_path / f".a.json.{host}.{process}.x").mkdir()
+    (tmp_path / f".a.json.another-machine.{child.pid}.x").mkdir()
+    write_json(tmp_path / "a.json", {})
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == sorted(["a.json", f".a.json.{host}.{os.getppid()}.x", f".a.json.another-machine.{child.pid}.x"])
 
 
 def test_a_damaged_file_of_ours_says_what_to_do(tmp_path):

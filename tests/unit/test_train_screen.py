@@ -10,7 +10,8 @@ import pytest
 from shapely import Point, box
 
 from kilnscan.errors import ReferenceError_
-from kilnscan.train_screen import Region, Settings, choose_threshold, draw, grow, recall_curve, train
+from kilnscan.features import feature_names
+from kilnscan.train_screen import Region, Settings, choose_threshold, grow, recall_curve, sample, train
 
 SETTINGS = Settings(trees=8, depth=6, rounds=1, negatives_per_km2=400, hard_per_km2=200)
 
@@ -114,9 +115,11 @@ def test_the_threshold_goes_lower_where_that_costs_nearly_nothing():
     assert choose_threshold([curve(10, [10, 10, 10], [30, 10.2, 10])], 1.0) == 0.2
 
 
-def test_draws_follow_the_odds_and_the_wanted_density():
-    odds = np.zeros((1000, 1000))
-    odds[:500] = 1
-    drawn = draw(odds, 20, np.random.default_rng(0))
-    assert not drawn[500:].any()
-    assert drawn.sum() == pytest.approx(20 * 100, rel=0.1)
+def test_random_negatives_have_the_wanted_density_and_keep_off_the_labels(regions: list[Region]):
+    one = regions[0]
+    features, kiln = sample(one.reader, one.labels, SETTINGS, np.random.default_rng(0))
+    assert features.shape == (len(kiln), len(feature_names(list(one.reader.bands))))
+    # 400 per km2 of 6.76 km2, less the rings
+    assert 400 * 6.76 * 0.5 < (~kiln).sum() < 400 * 6.76
+    # all pixels within 30 m of the 12 middles and inside the 50 m wide kilns
+    assert 12 * 15 < kiln.sum() < 12 * 36

@@ -5,7 +5,6 @@ import shutil
 
 import geopandas as gpd
 import pyogrio
-import pytest
 
 
 def test_the_geopackage_holds_the_four_layers_and_marks_them_synthetic(finished):
@@ -52,10 +51,3 @@ def test_a_second_run_gives_the_same_bytes(project):
     shutil.rmtree(project.folder / "results")
     project.snakemake()
     assert {path.name: path.read_bytes() for path in atlas.iterdir()} == before
-
-
-@pytest.mark.parametrize("profile", ["default", "pcluster"])
-def test_profiles_plan_the_region(project, profile):
-    shutil.rmtree(project.folder / "results")
-    jobs = project.jobs("--profile", f"profiles/{profile}")
-    assert jobs["screen"] == jobs["detect"] == 5

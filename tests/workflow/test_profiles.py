@@ -1,0 +1,77 @@
+"""The profiles know every rule, ask for what executors really give, and plan the region."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+RULES = {
+    name
+    for path in (ROOT / "rules").glob("*.smk")
+    for name in re.findall(r"^ *rule (\w+):", path.read_text(encoding="utf-8"), re.MULTILINE)
+} - {"scenes", "train"}  # these two only collect
+FARGATE_MIB = {1: range(2048, 8193, 1024), 2: range(4096, 16385, 1024), 4: range(8192, 30721, 1024), 8: range(16384, 61441, 4096)}
+
+
+def profile(name):
+    return yaml.safe_load((ROOT / "profiles" / name / "profile.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", ["pcluster", "batch"])
+def test_a_profile_maps_every_rule_and_no_other(name):
+    assert set(profile(name)["set-resources"]) == RULES
+
+
+def test_batch_gets_memory_that_it_would_not_silently_change():
+    settings = profile("batch")
+    for rule, resources in settings["set-resources"].items():
+        assert resources["mem_mb"] in FARGATE_MIB[settings["set-threads"].get(rule, 1)], rule
+
+
+@pytest.mark.parametrize("name", ["default", "pcluster"])
+def test_a_profile_plans_the_region(project, name):
+    shutil.rmtree(project.folder / "results")
+    (project.folder / name).symlink_to(f"profiles/{name}")
+    jobs = project.jobs("--profile", name)
+    assert jobs["screen"] == jobs["detect"] == 5
+
+
+@pytest.fixture
+def s3(tmp_path, socket_enabled):
+    """A local server that speaks S3, with an empty bucket; the environment that points to it."""
+    port = 5000 + os.getpid() % 1000
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(urllib.request.Request(f"{url}/kilnscan", method="PUT"), timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.5)
+        yield {
+            "AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1",
+            "SNAKEMAKE_AWS_BATCH_JOB_QUEUE": "arn:aws:batch:us-west-2:123456789012:job-queue/q",
+            "SNAKEMAKE_AWS_BATCH_JOB_ROLE": "arn:aws:iam::123456789012:role/r",
+        }  # fmt: skip
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_batch_plans_the_region_with_its_files_in_s3(project, s3):
+    shutil.rmtree(project.folder / "results")
+    storage = ["--default-storage-provider", "s3", "--default-storage-prefix", "s3://kilnscan/run"]
+    said = project.snakemake("--dry-run", "--profile", "profiles/batch", *storage, env=s3)
+    assert re.search(r"^screen +5$", said, re.MULTILINE) and "s3://kilnscan/run/results/small/atlas/kilns.gpkg" in said
