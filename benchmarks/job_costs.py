@@ -1,6 +1,6 @@
 """CPU time and peak memory per rule of a region's last run, from Snakemake's benchmark files.
 
-    .venv/bin/python benchmarks/job_costs.py [region]
+.venv/bin/python benchmarks/job_costs.py [region]
 """
 
 import sys
@@ -29,4 +29,5 @@ if __name__ == "__main__":
     print("| rule | jobs | CPU s | wall s | peak MB |\n|---|---|---|---|---|")
     for line in table.itertuples(index=False):
         print(f"| {line[0]} | {line[4]} | {line[1]} | {line[2]} | {line[3]:.0f} |")
-    print(f"| all | {table['jobs'].sum()} | {table['CPU s'].sum():.1f} | {table['wall s'].sum():.1f} | {table['peak MB'].max():.0f} |")
+    jobs, cpu, wall = (table[name].sum() for name in ("jobs", "CPU s", "wall s"))
+    print(f"| all | {jobs} | {cpu:.1f} | {wall:.1f} | {table['peak MB'].max():.0f} |")

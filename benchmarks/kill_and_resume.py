@@ -52,7 +52,9 @@ def kill_once(folder: Path, wait: float, whole: bool) -> str:
 
 def tables(folder: Path) -> dict[str, bytes]:
     """All tables and lists of the region, by name."""
-    files = [p for p in (folder / "results" / "demo").rglob("*") if p.suffix in {".parquet", ".gpkg", ".json", ".geojson"}]
+    files = [
+        p for p in (folder / "results" / "demo").rglob("*") if p.suffix in {".parquet", ".gpkg", ".json", ".geojson"}
+    ]
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(files)}
 
 
@@ -75,7 +77,9 @@ def main(kills: int = 8, seed: int = 0) -> None:
         for number in range(kills):
             wait = rng.uniform(5, max(length / 2, 10))
             print(f"kill {number + 1}: after {wait:.1f} s, {kill_once(folders[1], wait, number % 2 == 0)}", flush=True)
-            subprocess.run([sys.executable, "-m", "snakemake", "--unlock"], cwd=folders[1], check=True, capture_output=True)
+            subprocess.run(
+                [sys.executable, "-m", "snakemake", "--unlock"], cwd=folders[1], check=True, capture_output=True
+            )
         if start(folders[1]).wait():
             sys.exit(f"The resumed run failed:\n{(folders[1] / 'run.log').read_text()[-3000:]}")
         first, second = tables(folders[0]), tables(folders[1])

@@ -23,7 +23,8 @@ def read_area(source: str | Path | list[float]) -> BaseGeometry:
         west, south, east, north = source
         if not (-180 <= west < east <= 180 and -84 <= south < north <= 84):
             raise AreaError(
-                f"The area of interest {list(source)} is not a box [west, south, east, north] in degrees: check `region.aoi`."
+                f"The area of interest {list(source)} is not a box [west, south, east, north] in degrees: "
+                "check `region.aoi`."
             )
         return shapely.box(west, south, east, north)
     table = _read_table(source)
@@ -38,10 +39,10 @@ def read_area(source: str | Path | list[float]) -> BaseGeometry:
             )
     area = shapely.union_all(polygons.array)
     west, south, east, north = area.bounds
-    if not (-180 <= west and east <= 180 and -84 <= south and north <= 84):
+    if not (west >= -180 and east <= 180 and south >= -84 and north <= 84):
         raise AreaError(
-            f"The area of interest {source} reaches {tuple(round(v, 2) for v in area.bounds)}, which is no longitude and "
-            "latitude within 84 degrees north and south: its CRS is probably wrong."
+            f"The area of interest {source} reaches {tuple(round(v, 2) for v in area.bounds)}, which is no longitude "
+            "and latitude within 84 degrees north and south: its CRS is probably wrong."
         )
     return area
 
@@ -52,11 +53,15 @@ def _read_table(source: str | Path) -> gpd.GeoDataFrame:
     try:
         table = gpd.read_file(source)
     except (DataSourceError, ValueError, UnicodeDecodeError) as error:
-        raise AreaError(f"The area of interest {source} cannot be read: {error}. Save it as GeoJSON or GeoPackage.") from error
+        raise AreaError(
+            f"The area of interest {source} cannot be read: {error}. Save it as GeoJSON or GeoPackage."
+        ) from error
     if not isinstance(table, gpd.GeoDataFrame) or table.geometry.isna().all():
         raise AreaError(f"The area of interest {source} holds no polygon: draw at least one and save it again.")
     if table.crs is None:
-        raise AreaError(f"The area of interest {source} has no CRS: assign one, for example EPSG:4326, and save it again.")
+        raise AreaError(
+            f"The area of interest {source} has no CRS: assign one, for example EPSG:4326, and save it again."
+        )
     try:
         return table.to_crs(4326)
     except CRSError as error:
@@ -83,6 +88,7 @@ def area_on_mosaic(area: BaseGeometry | None, paths: list[str]) -> BaseGeometry:
     if not area.intersects(footprint):
         raise AreaError(
             f"The area of interest {tuple(round(v, 3) for v in area.bounds)} lies off the composite, which covers "
-            f"{tuple(round(v, 3) for v in footprint.bounds)} (west, south, east, north): check `region.aoi` and `sentinel2.path`."
+            f"{tuple(round(v, 3) for v in footprint.bounds)} (west, south, east, north): "
+            "check `region.aoi` and `sentinel2.path`."
         )
     return area

@@ -75,7 +75,12 @@ def build_kilns(
     """
     lon, lat = centres(detections.geometry)
     keeper = merge(
-        lon, lat, detections.geometry.array, detections["score"].to_numpy(), config.merge_distance_m, config.merge_overlap
+        lon,
+        lat,
+        detections.geometry.array,
+        detections["score"].to_numpy(),
+        config.merge_distance_m,
+        config.merge_overlap,
     )
     count = np.bincount(keeper, minlength=len(detections))
     chosen = np.flatnonzero(count > 0)
@@ -136,7 +141,9 @@ def build_acquired(imagery: Iterable[dict[str, Any]], tiles: list[Tile]) -> gpd.
                 "area_km2": round(shape.area / 1e6, 6),
                 "provider": entry["provider"],
                 "licence": entry["licence"],
-                "geometry": shapely.set_precision(to_crs(_polygons(shape), epsg, 4326), 10**-DEGREE_DIGITS, mode="pointwise"),
+                "geometry": shapely.set_precision(
+                    to_crs(_polygons(shape), epsg, 4326), 10**-DEGREE_DIGITS, mode="pointwise"
+                ),
             }
         )
     return gpd.GeoDataFrame(rows, geometry="geometry", crs=4326)
@@ -176,7 +183,9 @@ def build_coverage(
                 "kilns": int((kilns["tile"] == tile.id).sum()),
                 "area_km2": round(tile.own.area / 1e6, 6),
                 "acquired_km2": area_of.get(tile.id, 0.0),
-                "geometry": shapely.set_precision(to_crs(tile.own, tile.epsg, 4326), 10**-DEGREE_DIGITS, mode="pointwise"),
+                "geometry": shapely.set_precision(
+                    to_crs(tile.own, tile.epsg, 4326), 10**-DEGREE_DIGITS, mode="pointwise"
+                ),
             }
         )
     return gpd.GeoDataFrame(rows, geometry="geometry", crs=4326)
@@ -190,5 +199,6 @@ def _status(seen: dict[str, Any], found: int, imagery: dict[str, Any], min_clear
     if not found:
         return "empty", "no candidate above the screen's threshold"
     if imagery["missing"]:
-        return "ok", f"no high-resolution imagery for {len(imagery['missing'])} of {len(imagery['missing']) + len(imagery['chips'])} chips"
+        missing, asked = len(imagery["missing"]), len(imagery["missing"]) + len(imagery["chips"])
+        return "ok", f"no high-resolution imagery for {missing} of {asked} chips"
     return "ok", ""

@@ -162,8 +162,10 @@ class Crops:
 
         image, boxes, kinds = self.draw()
         import os
+
         if os.environ.get("KILN_NORM"):
             from kilnscan.detector import standardise
+
             image = standardise(image)
         size = self.window_px
         return {

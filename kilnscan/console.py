@@ -29,7 +29,9 @@ def job(log: str | Path) -> Iterator[logging.Logger]:
         _stop(logger, str(error))
     except OSError as error:
         logger.error(traceback.format_exc())
-        _stop(logger, f"{error.strerror or error} ({error.filename or 'no file named'}); the whole traceback is in {log}.")
+        _stop(
+            logger, f"{error.strerror or error} ({error.filename or 'no file named'}); the whole traceback is in {log}."
+        )
     except Exception as error:
         logger.error(traceback.format_exc())
         _stop(logger, f"Unexpected {type(error).__name__}: {error}. Please report it with {log}.")

@@ -14,7 +14,7 @@ from kilnscan.lattice import CHIP_M, chips_of_window, window_bounds
 from kilnscan.obb import corners
 
 EDGE_M = 40.0
-"""A box centred closer than this to the edge of its window is left out: it was cut, and is no candidate of this window."""
+"""Boxes centred closer than this to their window's edge are left out: they are cut, and another window's matter."""
 BATCH = 64
 COLUMNS = ("type", "score", "x", "y", "length_m", "width_m", "azimuth_deg", "window_i", "window_j")
 

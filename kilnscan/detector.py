@@ -119,6 +119,7 @@ class Detector:
         if window.shape != (size, size, 3) or window.dtype != np.uint8:
             raise ValueError(f"a window must be uint8 ({size}, {size}, 3), not {window.dtype} {window.shape}")
         import os
+
         if os.environ.get("KILN_NORM"):
             window = standardise(window)
         image = window.transpose(2, 0, 1).astype(np.float32) / 255
@@ -200,12 +201,17 @@ def _understood(path: Path, session: onnxruntime.InferenceSession, resolution_m:
             threshold = float(said["kilnscan:threshold"])
         elif said.get("task") == "obb":
             names = ast.literal_eval(said["names"])
-            classes, window = tuple(names[index] for index in range(len(names))), int(ast.literal_eval(said["imgsz"])[0])
+            classes, window = (
+                tuple(names[index] for index in range(len(names))),
+                int(ast.literal_eval(said["imgsz"])[0]),
+            )
             resolution, threshold = float(resolution_m or 0), 0.25
             if not resolution:
                 raise ModelError(f"{path} does not say its pixel size: set `detect.resolution_m` in the configuration.")
         else:
-            raise ModelError(f"{path} is not a kiln detector: give a file made by `snakemake train` or an ultralytics OBB export.")
+            raise ModelError(
+                f"{path} is not a kiln detector: give a file made by `snakemake train` or an ultralytics OBB export."
+            )
         plain = all(isinstance(name, str) for name in classes) and 0 < len(classes) < 100
         if not (plain and 0 < resolution < 1000 and 0 < window <= 4096 and 0 <= threshold <= 1):
             raise ValueError("a value is out of range")

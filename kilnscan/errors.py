@@ -25,7 +25,7 @@ class ModelError(KilnscanError):
     """A model file is truncated, was not written by kilnscan or does not fit the bands."""
 
 
-class ReferenceError_(KilnscanError):  # the trailing underscore keeps Python's own ReferenceError
+class VectorError(KilnscanError):
     """Reference kilns, schools or other vector data cannot be used."""
 
 

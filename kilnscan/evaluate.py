@@ -6,7 +6,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from kilnscan.errors import ReferenceError_
+from kilnscan.errors import VectorError
 from kilnscan.merge import near_pairs
 from kilnscan.tables import centres
 
@@ -56,14 +56,16 @@ def evaluate(
 ) -> dict[str, Any]:
     """Precision, recall and F1 of the atlas, and what each stage kept; all tables in EPSG:4326.
 
-    Only reference kilns whose centre lies in the area of interest count. Raises ReferenceError_ if none does.
+    Only reference kilns whose centre lies in the area of interest count. Raises VectorError if none does.
     """
     area = shapely.union_all(coverage.geometry.array)
     lon, lat = centres(reference.geometry)
     inside = shapely.intersects_xy(area, lon, lat)
     lon, lat = lon[inside], lat[inside]
     if not len(lon):
-        raise ReferenceError_("No kiln of the reference lies inside the area of interest: check `reference.path` and `region.aoi`.")
+        raise VectorError(
+            "No kiln of the reference lies inside the area of interest: check `reference.path` and `region.aoi`."
+        )
     found, known = match(*centres(kilns.geometry), lon, lat, distance_m)
     screened = match(*centres(candidates.geometry), lon, lat, distance_m)[1]
     bought = shapely.union_all(acquired.geometry.array)

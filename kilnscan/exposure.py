@@ -19,7 +19,7 @@ def add_exposure(kilns: gpd.GeoDataFrame, config: Exposure) -> gpd.GeoDataFrame:
     """Add schools_1km and population_1km where the configuration has schools or a population raster.
 
     Distances are great-circle, from the centre of the kiln (EPSG:4326). A cell of the raster counts when its centre
-    lies within 1 km. Raises ReferenceError_ or ImageryError if a file cannot be used.
+    lies within 1 km. Raises VectorError or ImageryError if a file cannot be used.
     """
     lon, lat = centres(kilns.geometry)
     if config.schools:
@@ -48,8 +48,12 @@ def _people_near(source: rasterio.DatasetReader, lon: float, lat: float) -> floa
     north = np.degrees(NEAR_M / EARTH_M)
     east = north / np.cos(np.radians(lat))
     place = source.transform
-    first_column, last_column = np.clip([(lon - east - place.c) / place.a, (lon + east - place.c) / place.a + 1], 0, source.width)
-    first_row, last_row = np.clip([(lat + north - place.f) / place.e, (lat - north - place.f) / place.e + 1], 0, source.height)
+    first_column, last_column = np.clip(
+        [(lon - east - place.c) / place.a, (lon + east - place.c) / place.a + 1], 0, source.width
+    )
+    first_row, last_row = np.clip(
+        [(lat + north - place.f) / place.e, (lat - north - place.f) / place.e + 1], 0, source.height
+    )
     rows, columns = np.arange(int(first_row), int(last_row)), np.arange(int(first_column), int(last_column))
     if not len(rows) or not len(columns):
         return 0.0

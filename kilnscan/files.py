@@ -39,7 +39,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     except Exception as error:
         if getattr(error, "errno", None) == errno.ENOSPC or shutil.disk_usage(path.parent).free < FULL_BYTES:
-            sentence = f"The disk is full while writing {path}: free some space and run again; nothing was half-written."
+            sentence = (
+                f"The disk is full while writing {path}: free some space and run again; nothing was half-written."
+            )
             raise KilnscanError(sentence) from error
         raise
     finally:

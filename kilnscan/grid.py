@@ -84,7 +84,7 @@ def zone_of(lon: float, lat: float) -> int:
 
 def square_name(epsg: int, easting: float, northing: float) -> str:
     """MGRS name, such as `45QVB`, of the 100 km square that holds a UTM position in metres."""
-    zone, south = epsg % 100, 32700 < epsg
+    zone, south = epsg % 100, epsg > 32700
     column = _COLUMNS[(zone - 1) % 3][int(easting // SQUARE_M) - 1]
     row = _ROWS[(int(northing // SQUARE_M) + (5 if zone % 2 == 0 else 0)) % 20]
     centre = (int(easting // SQUARE_M) + 0.5) * SQUARE_M, (int(northing // SQUARE_M) + 0.5) * SQUARE_M
@@ -127,8 +127,8 @@ def _zone_tiles(part: BaseGeometry, epsg: int, size_km: int) -> Iterator[Tile]:
     # straight lines in degrees bend in metres: a vertex at least every hundredth of a degree keeps them within 0.1 m
     utm = shapely.make_valid(to_crs(shapely.segmentize(part, 0.01), 4326, epsg))
     left, bottom, right, top = utm.bounds
-    for x in range(int(left // size) * size, int(math.ceil(right)), size):
-        for y in range(int(bottom // size) * size, int(math.ceil(top)), size):
+    for x in range(int(left // size) * size, math.ceil(right), size):
+        for y in range(int(bottom // size) * size, math.ceil(top), size):
             own = utm.intersection(shapely.box(x, y, x + size, y + size))
             if own.area > 0:
                 name = square_name(epsg, x, y)

@@ -120,9 +120,14 @@ class Acquired:
 def acquire(provider: Provider, name: str, epsg: int, chips: list[Vertex], store: Path) -> Acquired:
     """See that every chip is in the store; fetch those that are not."""
     keys = {
-        chip: digest([name, provider.source_of(chip), epsg, list(chip), CHIP_M, provider.resolution_m]) for chip in chips
+        chip: digest([name, provider.source_of(chip), epsg, list(chip), CHIP_M, provider.resolution_m])
+        for chip in chips
     }
-    absent = [chip for chip in chips if not (store / f"{keys[chip]}.tif").exists() and not (store / f"{keys[chip]}.none").exists()]
+    absent = [
+        chip
+        for chip in chips
+        if not (store / f"{keys[chip]}.tif").exists() and not (store / f"{keys[chip]}.none").exists()
+    ]
     for chip, pixels, valid in provider.fetch(absent):
         if valid.any():
             _write_chip(store / f"{keys[chip]}.tif", epsg, chip_bounds(chip), provider.resolution_m, pixels, valid)
@@ -156,13 +161,19 @@ def acquire_for_tile(
     }
 
 
-def _write_chip(path: Path, epsg: int, bounds: Bounds, resolution_m: float, pixels: np.ndarray, valid: np.ndarray) -> None:
+def _write_chip(
+    path: Path, epsg: int, bounds: Bounds, resolution_m: float, pixels: np.ndarray, valid: np.ndarray
+) -> None:
     profile = {
         "driver": "GTiff", "dtype": pixels.dtype, "count": 3, "width": valid.shape[1], "height": valid.shape[0],
         "crs": f"EPSG:{epsg}", "transform": Affine(resolution_m, 0, bounds[0], 0, -resolution_m, bounds[3]),
         "compress": "deflate", "predictor": 2, "interleave": "pixel", "photometric": "rgb",
     }  # fmt: skip
-    with replacing(path) as temporary, rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(temporary, "w", **profile) as target:
+    with (
+        replacing(path) as temporary,
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(temporary, "w", **profile) as target,
+    ):
         target.write(pixels)
         if not valid.all():
             target.write_mask(valid)
@@ -174,7 +185,9 @@ def read_chip(path: Path) -> tuple[np.ndarray, np.ndarray]:
         with rasterio.open(path) as source:
             return source.read(), source.dataset_mask() > 0
     except RasterioError as error:
-        raise ImageryError(f"The stored chip {path} is damaged or gone ({error}): delete it and run `snakemake -R imagery`.") from error
+        raise ImageryError(
+            f"The stored chip {path} is damaged or gone ({error}): delete it and run `snakemake -R imagery`."
+        ) from error
 
 
 def training_reader(reader: Reader, native_m: float) -> Reader:

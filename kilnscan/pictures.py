@@ -64,7 +64,9 @@ def _mercator_bounds(path: str) -> Bounds:
         return transform_bounds(source.crs, "EPSG:3857", *source.bounds)
 
 
-def write_chips(folder: Path, kilns: gpd.GeoDataFrame, chips: dict[tuple[int, int, int], str], store: Path) -> list[str]:
+def write_chips(
+    folder: Path, kilns: gpd.GeoDataFrame, chips: dict[tuple[int, int, int], str], store: Path
+) -> list[str]:
     """A JPEG (256 px, 320 m) of each kiln with its box; the files' names, empty where there is no imagery.
 
     `kilns` in EPSG:4326; `chips` names stored chips by (epsg, i, j). North is up in the grid of the chips.
@@ -87,7 +89,9 @@ def write_chips(folder: Path, kilns: gpd.GeoDataFrame, chips: dict[tuple[int, in
     return names
 
 
-def _picture(window: tuple[int, int], epsg: int, chips: dict[tuple[int, int, int], str], store: Path) -> Image.Image | None:
+def _picture(
+    window: tuple[int, int], epsg: int, chips: dict[tuple[int, int, int], str], store: Path
+) -> Image.Image | None:
     """The window of 320 m, stretched to its own brightness; None if all four chips are missing."""
     left, _, _, top = window_bounds(window)
     parts = []

@@ -64,7 +64,11 @@ def _with_chips(kilns: gpd.GeoDataFrame, imagery: list[str], folder: Path, show:
 
 
 def _meta(
-    config: dict[str, Any], cards: dict[str, Any], tables: dict[str, gpd.GeoDataFrame], evaluation: list[str], synthetic: bool
+    config: dict[str, Any],
+    cards: dict[str, Any],
+    tables: dict[str, gpd.GeoDataFrame],
+    evaluation: list[str],
+    synthetic: bool,
 ) -> dict[str, Any]:
     measured = read_json(evaluation[0]) if evaluation else None
     metrics = measured and {

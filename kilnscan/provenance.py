@@ -8,10 +8,23 @@ from typing import Any
 from kilnscan import __version__
 from kilnscan.files import digest, sha256_file
 
-PACKAGES = ("numpy", "scipy", "rasterio", "shapely", "pyproj", "geopandas", "scikit-learn", "numba", "onnxruntime", "snakemake")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "rasterio",
+    "shapely",
+    "pyproj",
+    "geopandas",
+    "scikit-learn",
+    "numba",
+    "onnxruntime",
+    "snakemake",
+)
 
 
-def provenance(products: list[Path], config: dict[str, Any], models: dict[str, Any], scenes: list[dict[str, Any]]) -> dict[str, Any]:
+def provenance(
+    products: list[Path], config: dict[str, Any], models: dict[str, Any], scenes: list[dict[str, Any]]
+) -> dict[str, Any]:
     """Record of `products`: their hashes and everything that they follow from. No times, so that reruns are equal."""
     return {
         "products": {path.name: sha256_file(path) for path in products},
@@ -39,7 +52,7 @@ def commit() -> str:
     """The git commit of the checkout, with `-dirty` if files differ from it; empty outside git."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()  # noqa: S603 (fixed words)
     except (OSError, subprocess.SubprocessError):
         return ""
 

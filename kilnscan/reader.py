@@ -58,7 +58,9 @@ class MosaicReader:
         """Those of `paths` whose extent meets `bounds`."""
         left, bottom, right, top = bounds
         return [
-            path for path, (x0, y0, x1, y1) in self._extents.items() if x0 < right and left < x1 and y0 < top and bottom < y1
+            path
+            for path, (x0, y0, x1, y1) in self._extents.items()
+            if x0 < right and left < x1 and y0 < top and bottom < y1
         ]
 
     def read(self, bounds: Bounds, resolution_m: float = 10.0) -> tuple[np.ndarray, np.ndarray]:

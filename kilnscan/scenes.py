@@ -72,7 +72,9 @@ class Item(BaseModel):
         """The asset of a Sentinel-2 band, under its Earth Search or its native name."""
         raw = self.assets.get(ASSET_NAMES.get(band, band)) or self.assets.get(band)
         if raw is None:
-            raise CatalogueError(f"STAC item {self.id} has no band {band}: leave it out of `sentinel2.bands` or fix the catalogue.")
+            raise CatalogueError(
+                f"STAC item {self.id} has no band {band}: leave it out of `sentinel2.bands` or fix the catalogue."
+            )
         try:
             return _Asset.model_validate(raw)
         except ValidationError as error:
@@ -87,7 +89,9 @@ def read_catalog(path: str | Path) -> list[Item]:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         features = content["features"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CatalogueError(f"The STAC catalogue {path} is not a readable item collection: {error!r}. Check `sentinel2.catalog`.") from error
+        raise CatalogueError(
+            f"The STAC catalogue {path} is not a readable item collection: {error!r}. Check `sentinel2.catalog`."
+        ) from error
     items = []
     for index, feature in enumerate(features):
         try:
@@ -95,7 +99,9 @@ def read_catalog(path: str | Path) -> list[Item]:
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
-            raise CatalogueError(f"Item {index + 1} of the STAC catalogue {path} is malformed: {place}: {first['msg']}.") from None
+            raise CatalogueError(
+                f"Item {index + 1} of the STAC catalogue {path} is malformed: {place}: {first['msg']}."
+            ) from None
     return items
 
 
@@ -170,13 +176,17 @@ def _granule(item: Item, bands: list[str], folder: Path) -> dict[str, Any]:
 def _radiometry(item: Item, band: str) -> list[float]:
     """Factor and offset from DN to reflectance times 10,000.
 
-    Earth Search's `sentinel-2-l2a` declares the offset of processing baseline 04.00 (-1000 DN) also where it has already
-    been applied; `earthsearch:boa_offset_applied` tells. Issues 33 and 66 of its repositories describe the trap.
+    Earth Search's `sentinel-2-l2a` declares the offset of processing baseline 04.00 (-1000 DN) also where it has
+    already been applied; `earthsearch:boa_offset_applied` tells (cirrus-earth-search#33, earth-search#66).
     """
     declared = item.asset(band).raster_bands
     scale, offset = (declared[0].get("scale", 0.0001), declared[0].get("offset", 0)) if declared else (0.0001, 0)
-    if not (isinstance(scale, (int, float)) and isinstance(offset, (int, float)) and 0 < scale < 1 and -1 < offset < 1):
-        raise CatalogueError(f"STAC item {item.id} declares scale {scale!r} and offset {offset!r} for {band}, which cannot be reflectance.")
+    numbers = isinstance(scale, (int, float)) and isinstance(offset, (int, float))
+    if not (numbers and 0 < scale < 1 and -1 < offset < 1):
+        raise CatalogueError(
+            f"STAC item {item.id} declares scale {scale!r} and offset {offset!r} for {band}, "
+            "which cannot be reflectance."
+        )
     if item.properties.offset_applied and item.collection != "sentinel-2-c1-l2a":
         offset = 0
     return [round(scale * 10_000, 6), round(offset * 10_000, 6)]
@@ -190,5 +200,7 @@ def _resolve(item: Item, href: str, folder: Path) -> str:
         return f"/vsis3/{href[5:]}"
     relative = PurePosixPath(href)
     if "://" in href or href.startswith("/") or ".." in relative.parts:
-        raise CatalogueError(f"STAC item {item.id} links to {href!r}: only https, s3 and files beside the catalogue are read.")
+        raise CatalogueError(
+            f"STAC item {item.id} links to {href!r}: only https, s3 and files beside the catalogue are read."
+        )
     return (folder / relative).as_posix()

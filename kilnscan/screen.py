@@ -11,6 +11,7 @@ from rasterio.windows import Window
 
 from kilnscan import features
 from kilnscan.composite import SceneReader, open_scenes, strips
+from kilnscan.config import RGB
 from kilnscan.errors import ModelError
 from kilnscan.files import replacing, sha256_file
 from kilnscan.forest import Forest
@@ -20,7 +21,9 @@ STRIP_ROWS = 256
 QUICKLOOK_M = 40
 
 
-def screen_tile(scenes: dict[str, Any], forest: Forest, screen: Path, quicklook: Path, threads: int = 1) -> dict[str, Any]:
+def screen_tile(
+    scenes: dict[str, Any], forest: Forest, screen: Path, quicklook: Path, threads: int = 1
+) -> dict[str, Any]:
     """Write the probability raster and a small RGB picture of a tile; return how well it was seen.
 
     `screen`: uint8, probability times 255, with a mask of pixels seen, 10 m UTM grid, wider than the tile by the
@@ -45,27 +48,30 @@ def screen_tile(scenes: dict[str, Any], forest: Forest, screen: Path, quicklook:
         "compress": "deflate",
     }  # fmt: skip
     overview = np.zeros((3, -(-height // 4), -(-width // 4)), np.uint16)
-    with replacing(screen) as temporary, rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
-        with rasterio.open(temporary, "w", **profile) as target:
-            for strip in strips(bounds, STRIP_ROWS):
-                row = round((top - strip[3]) / PIXEL_M)
-                wide = (left - halo, strip[1] - halo, right + halo, strip[3] + halo)
-                if isinstance(reader, SceneReader):
-                    pixels, looks = reader.read_looks(wide)
-                else:
-                    pixels, valid = reader.read(wide)
-                    looks = valid.astype(np.uint8)
-                inner = np.s_[features.HALO : -features.HALO, features.HALO : -features.HALO]
-                probability = forest.screen(pixels, looks > 0, threads=threads)[inner]
-                looks = looks[inner]
-                window = Window(0, row, width, looks.shape[0])
-                target.write(np.where(looks > 0, probability, 0).astype(np.uint8), 1, window=window)
-                target.write_mask(looks > 0, window=window)
-                own = ~geometry_mask([tile.own], looks.shape, Affine(PIXEL_M, 0, left, 0, -PIXEL_M, strip[3]))
-                owned += int(own.sum())
-                seen += int((own & (looks > 0)).sum())
-                looks_sum += int(looks[own].sum())
-                _shrink_into(overview, pixels[(slice(None), *inner)], row, forest.bands)
+    with (
+        replacing(screen) as temporary,
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(temporary, "w", **profile) as target,
+    ):
+        for strip in strips(bounds, STRIP_ROWS):
+            row = round((top - strip[3]) / PIXEL_M)
+            wide = (left - halo, strip[1] - halo, right + halo, strip[3] + halo)
+            if isinstance(reader, SceneReader):
+                pixels, looks = reader.read_looks(wide)
+            else:
+                pixels, valid = reader.read(wide)
+                looks = valid.astype(np.uint8)
+            inner = np.s_[features.HALO : -features.HALO, features.HALO : -features.HALO]
+            probability = forest.screen(pixels, looks > 0, threads=threads)[inner]
+            looks = looks[inner]
+            window = Window(0, row, width, looks.shape[0])
+            target.write(np.where(looks > 0, probability, 0).astype(np.uint8), 1, window=window)
+            target.write_mask(looks > 0, window=window)
+            own = ~geometry_mask([tile.own], looks.shape, Affine(PIXEL_M, 0, left, 0, -PIXEL_M, strip[3]))
+            owned += int(own.sum())
+            seen += int((own & (looks > 0)).sum())
+            looks_sum += int(looks[own].sum())
+            _shrink_into(overview, pixels[(slice(None), *inner)], row, forest.bands)
     _write_quicklook(quicklook, overview, profile)
     return {
         "tile": tile.id,
@@ -77,8 +83,12 @@ def screen_tile(scenes: dict[str, Any], forest: Forest, screen: Path, quicklook:
 
 
 def _shrink_into(overview: np.ndarray, pixels: np.ndarray, row: int, bands: list[str]) -> None:
-    """Put every fourth pixel of a strip (band, row, column) into the RGB overview. Strips are multiples of four rows."""
-    rgb = pixels[[bands.index(band) for band in ("B04", "B03", "B02")], ::4, ::4]
+    """Put every fourth pixel of a strip (band, row, column) into the overview; strips are multiples of four rows.
+
+    In natural colours where the bands allow, else in those of the first three bands.
+    """
+    shown = RGB if set(RGB) <= set(bands) else bands[:3]
+    rgb = pixels[[bands.index(band) for band in shown], ::4, ::4]
     overview[:, row // 4 : row // 4 + rgb.shape[1], : rgb.shape[2]] = rgb
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow
 import shapely
 
-from kilnscan.errors import ReferenceError_, TableError
+from kilnscan.errors import TableError, VectorError
 from kilnscan.files import replacing
 
 
@@ -35,21 +35,23 @@ def concat_tables(paths: list[str], epsg: int = 4326) -> gpd.GeoDataFrame:
 def read_vector(paths: list[str], what: str) -> gpd.GeoDataFrame:
     """Rows with a geometry of vector files that people bring, in EPSG:4326.
 
-    Raises ReferenceError_ if a file is missing, unreadable, without geometry or without CRS.
+    Raises VectorError if a file is missing, unreadable, without geometry or without CRS.
     """
     tables = []
     for path in paths:
         try:
             table = gpd.read_file(path)
         except Exception as error:  # OGR drivers raise whatever their formats do
-            raise ReferenceError_(f"The {what} {path} cannot be read: {error}. Save it as GeoJSON or GeoPackage.") from error
+            raise VectorError(
+                f"The {what} {path} cannot be read: {error}. Save it as GeoJSON or GeoPackage."
+            ) from error
         if not isinstance(table, gpd.GeoDataFrame) or table.geometry.isna().all():
-            raise ReferenceError_(f"The {what} {path} has no geometry: give points or polygons, for example as GeoJSON.")
+            raise VectorError(f"The {what} {path} has no geometry: give points or polygons, for example as GeoJSON.")
         if table.crs is None:
-            raise ReferenceError_(f"The {what} {path} has no CRS: assign one, for example EPSG:4326, and save it again.")
+            raise VectorError(f"The {what} {path} has no CRS: assign one, for example EPSG:4326, and save it again.")
         tables.append(table[~(table.geometry.isna() | table.geometry.is_empty)].to_crs(4326))
     if not tables:
-        raise ReferenceError_(f"The {what} matches no file: check the folder and the spelling.")
+        raise VectorError(f"The {what} matches no file: check the folder and the spelling.")
     return gpd.GeoDataFrame(pd.concat(tables, ignore_index=True), geometry="geometry", crs=4326)
 
 

@@ -113,7 +113,9 @@ def train(
 
         described = yaml.safe_load(dataset.read_text())
         settings = scratch / "network.yaml"
-        settings.write_text(yaml.safe_dump({**(network if isinstance(network, dict) else NETWORK), "nc": len(described["names"])}))
+        settings.write_text(
+            yaml.safe_dump({**(network if isinstance(network, dict) else NETWORK), "nc": len(described["names"])})
+        )
         placed = scratch / "dataset.yaml"  # ultralytics resolves relative paths by its own settings
         placed.write_text(yaml.safe_dump({**described, "path": str(dataset.parent.resolve())}))
         trainer = Trainer(
@@ -205,7 +207,9 @@ def _halve(model) -> None:
         if tensor.data_type == onnx.TensorProto.FLOAT and np.prod(tensor.dims) >= 256:
             name, half = tensor.name, numpy_helper.to_array(tensor).astype(np.float16)
             tensor.CopyFrom(numpy_helper.from_array(half, f"{name}:half"))
-            casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], f"{name}:widen", to=onnx.TensorProto.FLOAT))
+            casts.append(
+                onnx.helper.make_node("Cast", [tensor.name], [name], f"{name}:widen", to=onnx.TensorProto.FLOAT)
+            )
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)

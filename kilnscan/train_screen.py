@@ -17,7 +17,7 @@ from rasterio.features import rasterize
 from sklearn.ensemble import RandomForestClassifier
 
 from kilnscan.candidates import PIXEL_M, find_candidates
-from kilnscan.errors import ReferenceError_
+from kilnscan.errors import VectorError
 from kilnscan.features import HALO, compute_features
 from kilnscan.forest import Forest
 from kilnscan.lattice import CHIP_M, chips_of, covered, windows_of
@@ -58,7 +58,7 @@ class Settings:
 def train(regions: Sequence[Region], settings: Settings | None = None, jobs: int = 1) -> Forest:
     """Train on all regions; the operating point comes from leaving each region out in turn, if there are at least two.
 
-    Raises ReferenceError_ if a region has no labelled kiln on its imagery.
+    Raises VectorError if a region has no labelled kiln on its imagery.
     """
     settings = settings or Settings()
     forest = grow(regions, settings, jobs)
@@ -128,7 +128,7 @@ def sample(
     """Features (sample, feature) and classes (sample) bool of one region, in the order of its pixels.
 
     Without `forest`, all kiln pixels and random others. With it only others, in proportion to the square of the
-    forest's probability, whose mean over random others is `likes`. Raises ReferenceError_ if no label lies on the
+    forest's probability, whose mean over random others is `likes`. Raises VectorError if no label lies on the
     imagery.
     """
     kiln, other = classes(reader, labels, settings)
@@ -152,9 +152,7 @@ def classes(reader: Reader, labels: gpd.GeoDataFrame, settings: Settings) -> tup
     """Masks (row, column) on the region's grid: pixels at the middle of a kiln, pixels far from any."""
     kilns = kilns_on(reader, labels)
     if kilns.empty:
-        raise ReferenceError_(
-            "No labelled kiln lies on the imagery of a training region: check the labels' CRS and place."
-        )
+        raise VectorError("No labelled kiln lies on the imagery of a training region: check the labels' CRS and place.")
     _, shape, transform = grid(reader)
     middles = shapely.intersection(kilns.geometry.array, kilns.centroid.buffer(settings.kiln_radius_m).array)
     burn = {"out_shape": shape, "transform": transform, "dtype": "uint8"}

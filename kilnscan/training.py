@@ -6,11 +6,11 @@ from typing import Any
 import geopandas as gpd
 import shapely
 
+from kilnscan.composite import SceneReader
 from kilnscan.config import RGB, Stac
 from kilnscan.errors import ConfigError
 from kilnscan.grid import Tile, to_crs, zone_of
 from kilnscan.imagery import training_reader
-from kilnscan.composite import SceneReader
 from kilnscan.reader import MosaicReader, Reader
 from kilnscan.scenes import choose_scenes, read_catalog
 from kilnscan.tables import read_vector

@@ -116,7 +116,10 @@ def _write_chip(folder, stem, image, boxes, kinds, bounds, resolution_m) -> None
     """Write one picture and its labels: class and four corners, in shares of the picture's size."""
     size_px = image.shape[0]
     corners = (obb.corners(boxes) - (bounds[0], bounds[3])) / (resolution_m * size_px) * (1, -1)
-    lines = [" ".join([str(kind), *(f"{value:.6f}" for value in quad.ravel())]) for kind, quad in zip(kinds, corners, strict=True)]
+    lines = [
+        " ".join([str(kind), *(f"{value:.6f}" for value in quad.ravel())])
+        for kind, quad in zip(kinds, corners, strict=True)
+    ]
     with replacing(folder / "images" / "train" / f"{stem}.png") as temporary:
         Image.fromarray(image).save(temporary)
     with replacing(folder / "labels" / "train" / f"{stem}.txt") as temporary:

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from kilnscan.config import Imagery
+from kilnscan.console import job
 from kilnscan.files import read_json, write_json
 from kilnscan.imagery import acquire_for_tile
 from kilnscan.tables import read_table
-from kilnscan.console import job
 
 
 def main(scenes: str, candidates: str, imagery: str, provider: dict, store: str) -> None:
@@ -18,7 +18,8 @@ def main(scenes: str, candidates: str, imagery: str, provider: dict, store: str)
 
 if "snakemake" in globals():
     with job(snakemake.log[0]):
-        main(snakemake.input.scenes,
+        main(
+            snakemake.input.scenes,
             snakemake.input.candidates,
             snakemake.output.imagery,
             snakemake.params.provider,

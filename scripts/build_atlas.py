@@ -1,8 +1,8 @@
 """Merge the detections of all tiles into kilns and write the ledger."""
 
 from kilnscan.atlas import build_atlas
-from kilnscan.tables import write_table
 from kilnscan.console import job
+from kilnscan.tables import write_table
 
 
 def main(inputs: dict[str, list[str]], outputs: dict[str, str], settings: dict) -> None:
@@ -14,5 +14,7 @@ def main(inputs: dict[str, list[str]], outputs: dict[str, str], settings: dict) 
 if "snakemake" in globals():
     with job(snakemake.log[0]):
         main(
-            {name: list(paths) for name, paths in snakemake.input.items()}, dict(snakemake.output), dict(snakemake.params)
+            {name: list(paths) for name, paths in snakemake.input.items()},
+            dict(snakemake.output),
+            dict(snakemake.params),
         )

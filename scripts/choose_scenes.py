@@ -3,10 +3,10 @@
 from pydantic import TypeAdapter
 
 from kilnscan.config import Mosaic, Stac
+from kilnscan.console import job
 from kilnscan.files import write_json
 from kilnscan.grid import Tile
 from kilnscan.scenes import choose_mosaic, choose_scenes, read_catalog
-from kilnscan.console import job
 
 
 def main(spec: dict, source: dict, path: str) -> None:

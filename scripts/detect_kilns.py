@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from kilnscan.console import job
 from kilnscan.detect import detect_tile
 from kilnscan.detector import Detector
 from kilnscan.files import read_json
 from kilnscan.tables import write_table
-from kilnscan.console import job
 
 
 def main(imagery: str, model: str, detections: str, store: str, confidence: float | None, threads: int) -> None:

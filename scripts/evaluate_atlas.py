@@ -1,9 +1,9 @@
 """Compare the atlas with known kilns."""
 
+from kilnscan.console import job
 from kilnscan.evaluate import evaluate
 from kilnscan.files import write_json
 from kilnscan.tables import read_table, read_vector
-from kilnscan.console import job
 
 
 def main(tables: dict[str, str], reference: list[str], match_m: float, path: str) -> None:
@@ -13,6 +13,4 @@ def main(tables: dict[str, str], reference: list[str], match_m: float, path: str
 
 if "snakemake" in globals():
     with job(snakemake.log[0]):
-        main(
-            dict(snakemake.input), snakemake.params.reference, snakemake.params.match_m, snakemake.output.evaluation
-        )
+        main(dict(snakemake.input), snakemake.params.reference, snakemake.params.match_m, snakemake.output.evaluation)

@@ -1,11 +1,11 @@
 """Find the candidates that a tile owns."""
 
+from kilnscan.console import job
 from kilnscan.files import read_json
 from kilnscan.forest import Forest
 from kilnscan.grid import Tile
 from kilnscan.screened import candidates_of_tile
 from kilnscan.tables import write_table
-from kilnscan.console import job
 
 
 def main(scenes: str, seen: str, screen: str, model: str, candidates: str, threshold: float | None) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from kilnscan.landscape import plan_landscape, write_sheet
 from kilnscan.console import job
+from kilnscan.landscape import plan_landscape, write_sheet
 
 
 def main(seed: int, sheet: str, path: str) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from kilnscan.landscape import plan_landscape, write_scenes
 from kilnscan.console import job
+from kilnscan.landscape import plan_landscape, write_scenes
 
 
 def main(seed: int, catalog: str) -> None:

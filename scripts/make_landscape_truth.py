@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from kilnscan.landscape import plan_landscape, write_truth
 from kilnscan.console import job
+from kilnscan.landscape import plan_landscape, write_truth
 
 
 def main(seed: int, truth: str) -> None:

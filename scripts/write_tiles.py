@@ -2,9 +2,9 @@
 
 import shapely
 
+from kilnscan.console import job
 from kilnscan.files import write_json
 from kilnscan.grid import Tile, to_crs
-from kilnscan.console import job
 
 
 def main(specs: list[dict], path: str) -> None:

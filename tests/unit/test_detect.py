@@ -76,7 +76,9 @@ def test_the_detector_sees_north_up_at_its_own_resolution(imagery, tmp_path):
 
 
 def test_a_box_cut_by_the_windows_edge_is_left_to_another_window(imagery, tmp_path):
-    found = detect_tile(imagery(), tmp_path, Canned([(15, 80, 50, 22, 0.0, 0.9, 0), (25, 80, 50, 22, 0.0, 0.9, 0)]), None)
+    found = detect_tile(
+        imagery(), tmp_path, Canned([(15, 80, 50, 22, 0.0, 0.9, 0), (25, 80, 50, 22, 0.0, 0.9, 0)]), None
+    )
     assert len(found) == 1
 
 

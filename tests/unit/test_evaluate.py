@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import shapely
 
-from kilnscan.errors import ReferenceError_
+from kilnscan.errors import VectorError
 from kilnscan.evaluate import evaluate, match, wilson
 
 NORTH = 1 / 111_195
@@ -66,5 +66,5 @@ def test_an_empty_atlas_has_no_precision_and_no_recall():
 
 
 def test_a_reference_elsewhere_is_refused():
-    with pytest.raises(ReferenceError_, match="inside the area of interest"):
+    with pytest.raises(VectorError, match="inside the area of interest"):
         evaluated(kilns=[0], candidates=[], reference=[90_000])

@@ -23,7 +23,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
 
 
 def test_a_full_disk_is_one_sentence(tmp_path):
-    with pytest.raises(KilnscanError, match="disk is full while writing .*a.tif"), replacing(tmp_path / "a.tif"):
+    with pytest.raises(KilnscanError, match=r"disk is full while writing .*a\.tif"), replacing(tmp_path / "a.tif"):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert list(tmp_path.iterdir()) == []
 

@@ -17,7 +17,7 @@ def boxes(east, north, lon=77.3, length=100, width=45, turn=0.0):
     for e, n in zip(east, north, strict=True):
         ring = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * (length / 2, width / 2)
         ring = ring @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-        shapes.append(shapely.Polygon((ring + (e, n)) * (EAST, NORTH) + (lon, LAT)))
+        shapes.append(shapely.Polygon(np.add(ring, (e, n)) * (EAST, NORTH) + (lon, LAT)))
     return np.array(shapes)
 
 

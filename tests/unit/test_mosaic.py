@@ -47,7 +47,11 @@ def test_where_composites_overlap_the_first_counts_and_gaps_are_filled(raster):
     paths = (raster("a.tif", first, nodata=0), raster("b.tif", second, nodata=0))
     reader = MosaicReader(paths, 32645, RGB, (0, 0, 0, 0))
     pixels, valid = reader.read((450_000, 2_096_000, 454_000, 2_100_000))
-    assert valid.all() and (pixels[:, :, :199] == first[:, :, :199]).all() and (pixels[:, :, 201:] == second[:, :, 201:]).all()
+    assert (
+        valid.all()
+        and (pixels[:, :, :199] == first[:, :, :199]).all()
+        and (pixels[:, :, 201:] == second[:, :, 201:]).all()
+    )
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

@@ -23,7 +23,12 @@ def item(**changes):
     names = ("blue", "green", "red", "nir", "swir16", "swir22", "scl")
     properties = {"datetime": "2024-01-10T05:00:00Z", "eo:cloud_cover": 10, "proj:epsg": 32645} | changes
     name = "S2_" + properties["datetime"][:10]
-    return {"id": name, "collection": "sentinel-2-l2a", "properties": properties, "assets": {n: dict(band) for n in names}}
+    return {
+        "id": name,
+        "collection": "sentinel-2-l2a",
+        "properties": properties,
+        "assets": {n: dict(band) for n in names},
+    }
 
 
 @pytest.fixture

@@ -34,7 +34,9 @@ def screens(raster):
 
 def rows_of(*parts, threshold=0.2):
     tables = [candidates_of_tile(path, tile, threshold) for path, tile in parts]
-    return sorted((row.seed_x, row.seed_y, row.score, row.geometry.wkt) for table in tables for row in table.itertuples())
+    return sorted(
+        (row.seed_x, row.seed_y, row.score, row.geometry.wkt) for table in tables for row in table.itertuples()
+    )
 
 
 def test_tiled_equals_untiled(screens):

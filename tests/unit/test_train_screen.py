@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from shapely import Point, box
 
-from kilnscan.errors import ReferenceError_
+from kilnscan.errors import VectorError
 from kilnscan.features import feature_names
 from kilnscan.train_screen import Region, Settings, choose_threshold, grow, recall_curve, sample, train
 
@@ -96,7 +96,7 @@ def test_training_twice_gives_the_same_bytes(regions: list[Region], tmp_path: Pa
 
 def test_labels_off_the_imagery_are_refused(regions: list[Region]):
     far = gpd.GeoDataFrame(geometry=[Point(0, 0).buffer(50)], crs=32643)
-    with pytest.raises(ReferenceError_, match="No labelled kiln"):
+    with pytest.raises(VectorError, match="No labelled kiln"):
         grow([replace(regions[0], labels=far)], SETTINGS)
 
 

@@ -31,7 +31,13 @@ class Project:
         """Run Snakemake; everything it printed."""
         command = [sys.executable, "-m", "snakemake", "--configfile", "region.yaml", *arguments]
         run = subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, timeout=600, check=False, env=os.environ | (env or {})
+            command,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+            env=os.environ | (env or {}),
         )
         assert not check or run.returncode == 0, run.stdout + run.stderr
         assert check or run.returncode != 0, "this must fail\n" + run.stdout

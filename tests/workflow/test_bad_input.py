@@ -59,7 +59,9 @@ def test_a_truncated_model_is_named_and_a_good_one_completes_the_run(project, fi
 
 def test_a_reference_without_geometry_is_named(project):
     path = project.folder / "input" / "truth.geojson"
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry": None}]}))
+    path.write_text(
+        json.dumps({"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry": None}]})
+    )
     assert "truth.geojson has no geometry" in sentence(project.snakemake(check=False))
 
 

@@ -18,7 +18,12 @@ RULES = {
     for path in (ROOT / "rules").glob("*.smk")
     for name in re.findall(r"^ *rule (\w+):", path.read_text(encoding="utf-8"), re.MULTILINE)
 } - {"scenes", "train"}  # these two only collect
-FARGATE_MIB = {1: range(2048, 8193, 1024), 2: range(4096, 16385, 1024), 4: range(8192, 30721, 1024), 8: range(16384, 61441, 4096)}
+FARGATE_MIB = {
+    1: range(2048, 8193, 1024),
+    2: range(4096, 16385, 1024),
+    4: range(8192, 30721, 1024),
+    8: range(16384, 61441, 4096),
+}
 
 
 def profile(name):
@@ -61,7 +66,8 @@ def s3(tmp_path, socket_enabled):
             except OSError:
                 time.sleep(0.5)
         yield {
-            "AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x",
             "SNAKEMAKE_AWS_BATCH_JOB_QUEUE": "arn:aws:batch:us-west-2:123456789012:job-queue/q",
             "SNAKEMAKE_AWS_BATCH_JOB_ROLE": "arn:aws:iam::123456789012:role/r",
         }  # fmt: skip

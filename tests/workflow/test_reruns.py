@@ -11,7 +11,7 @@ END = {"atlas": 1, "publish": 1, "evaluate": 1}
 def chain(first, tiles=5):
     """Jobs of the per-tile stages from `first` on, for so many tiles, and what follows."""
     stages = ["choose_scenes", "screen", "candidates", "imagery", "detect"]
-    return {stage: tiles for stage in stages[stages.index(first) :]} | END
+    return dict.fromkeys(stages[stages.index(first) :], tiles) | END
 
 
 def test_nothing_after_nothing(project):
