@@ -1,4 +1,4 @@
-"""Endless varied windows for training, drawn from chips: turned, shifted, recoloured, kilns pasted onto other ground."""
+"""Endless varied windows for training, drawn from chips: turned, shifted, recoloured, kilns pasted elsewhere."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from kilnscan import obb
+from kilnscan.detector import standardise
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Crops:
         self.boxes: list[np.ndarray] = []
         self.kinds: list[np.ndarray] = []
         for number, path in enumerate(sorted((Path(folder) / "images" / "train").glob("*.png"))):
-            purpose, region, _ = path.stem.rsplit("-", 2) if path.stem.count("-") >= 2 else ("kiln", "", "")
+            purpose, _, rest = path.stem.partition("-")  # kiln-some-region-00012
+            region = rest.rpartition("-")[0]
             self.chips.setdefault(purpose, {}).setdefault(region, []).append(number)
             image = np.asarray(Image.open(path).convert("RGB"))
             text = (Path(folder) / "labels" / "train" / f"{path.stem}.txt").read_text()
@@ -161,12 +163,7 @@ class Crops:
         import torch
 
         image, boxes, kinds = self.draw()
-        import os
-
-        if os.environ.get("KILN_NORM"):
-            from kilnscan.detector import standardise
-
-            image = standardise(image)
+        image = standardise(image)
         size = self.window_px
         return {
             "img": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),

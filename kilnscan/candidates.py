@@ -15,9 +15,7 @@ PIXEL_M = 10.0
 HILL = (1, 2, 3, 3, 3, 2, 1)  # weights along rows and columns that smooth the probability: about a kiln's 10 x 5 pixels
 SEED_REACH = 4  # pixels: seeds are at least 50 m apart in x or y; kilns in clusters are 75 m and more apart
 REACH = 7  # pixels: the farthest a candidate extends from its seed
-LOWEST = (
-    0.05  # no seed has a lower score; raising the threshold above it drops candidates and leaves the others as they are
-)
+LOWEST = 0.1  # lowest score of a seed; a threshold above it drops candidates and leaves the others as they are
 SMALLEST = 4  # pixels: fewer are slivers
 HALO = 4 * REACH + len(HILL) // 2
 
@@ -57,8 +55,10 @@ def smooth_probability(probability: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def is_seed(smooth: np.ndarray, least: int) -> np.ndarray:
-    """Where `smooth` is at least `least`, the greatest within SEED_REACH (of equals, the one north, then west), and at
-    least half of the greatest within REACH: a shoulder of a kiln is no seed."""
+    """Where `smooth` is at least `least` and the greatest within SEED_REACH; of equals, the one north, then west.
+
+    It must also be half of the greatest within REACH: a shoulder of a kiln is no seed.
+    """
     rows, columns = smooth.shape
     # a key that falls southwards and eastwards makes equals differ, in the same way in every tile;
     # it stays below 2**53, so floats hold it exactly

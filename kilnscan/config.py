@@ -206,7 +206,11 @@ class Training(Section):
     type_column: str = Field("kiln_type", description="Column of the labels that holds the type.")
     resolution_m: float = Field(2.5, gt=0, description="Metres per pixel that the detector sees.")
     window_px: int = Field(128, ge=64, le=1024, description="Edge of the square that the detector sees, in pixels.")
-    epochs: int = Field(60, ge=1, description="Training epochs of the detector.")
+    epochs: int = Field(10, ge=1, description="Training epochs of the detector, of 2,000 windows each.")
+    epochs_after_mistakes: int = Field(
+        10, ge=0, description="Further epochs with what it took for kilns in the training regions as negatives."
+    )
+    confidence: float = Field(0.4, gt=0, lt=1, description="Score from which a box counts, written into the model.")
     seed: int = Field(0, description="Seed of every random draw.")
     description: str = Field("", description="What the labels and pixels are, with licence; goes to the model card.")
 

@@ -23,9 +23,9 @@ LARGEST_MODEL = 200_000_000  # bytes; the largest YOLO-OBB is 230 MB in fp32, ki
 
 
 def to_rgb(pixels: np.ndarray) -> np.ndarray:
-    """The picture the network sees, uint8 (row, column, 3), of pixels (band, row, column) in red, green, blue order.
+    """The picture uint8 (row, column, 3) of pixels (band, row, column) in red, green, blue order.
 
-    The same for training and detection, and the same for every window: nothing is stretched by a window's content.
+    The same for training and detection, and free of the pixels' surroundings, so that chips join without a seam.
     uint8 pixels stay as they are; uint16 pixels are reflectance * 10000, shown linearly from 0 to 0.3.
     """
     picture = pixels[:3].transpose(1, 2, 0)
@@ -38,16 +38,19 @@ def to_rgb(pixels: np.ndarray) -> np.ndarray:
 def standardise(window: np.ndarray) -> np.ndarray:
     """A window (row, column, 3) with each band's mean at 110 and the mean spread of the bands at 45 DN.
 
-    Takes out what differs between mosaics (exposure, haze, cast) and leaves what tells a kiln: how much redder, brighter
-    or darker it is than its surroundings. Black pixels, which are no data, do not count and stay black.
+    Takes out what differs between mosaics (exposure, haze, cast) and leaves what tells a kiln: how much redder,
+    brighter or darker it is than its surroundings. Black pixels, which are no data, do not count and stay black.
     """
-    seen = window.any(axis=2)
-    if not seen.any():
-        return window
-    pixels = window[seen].astype(np.float32)
-    middle, spread = pixels.mean(axis=0), max(float(pixels.std(axis=0).mean()), 8.0)
-    level = 110 + (window - middle) * (45 / spread)
-    return np.where(seen[..., None], np.clip(np.rint(level), 1, 255), 0).astype(np.uint8)
+    missing = ~window.any(axis=2)
+    counts = np.stack([np.bincount(window[..., band].ravel(), minlength=256) for band in range(3)])
+    counts[:, 0] -= missing.sum()
+    total, level = max(counts[0].sum(), 1), np.arange(256)
+    middle = counts @ level / total
+    spread = max(np.sqrt(counts @ level**2 / total - middle**2).mean(), 8.0)
+    table = np.clip(np.rint(110 + (level - middle[:, None]) * (45 / spread)), 1, 255).astype(np.uint8)
+    picture = np.stack([table[band][window[..., band]] for band in range(3)], axis=2)
+    picture[missing] = 0
+    return picture
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,10 @@ class Detector:
     """Rows and columns of a window."""
     threshold: float
     """Score from which a detection counts as a kiln, chosen on the regions of training."""
+    views: int
+    """In how many ways, turned and mirrored, it looks at each window."""
+    standardised: bool
+    """Whether windows go through `standardise` first."""
     metadata: dict[str, str]
     session: onnxruntime.InferenceSession = field(repr=False, compare=False)
 
@@ -83,7 +90,7 @@ class Detector:
         except Exception as error:  # ONNX Runtime raises a dozen classes, and which one depends on where the file ends
             reason = str(error).splitlines()[0]
             raise ModelError(
-                f"{path} is not a readable ONNX file ({reason}): it is truncated or something else; fetch or make it again."
+                f"{path} is no readable ONNX file ({reason}): truncated or something else; fetch or make it again."
             ) from error
         return _understood(path, session, resolution_m)
 
@@ -94,23 +101,30 @@ class Detector:
         *,
         min_score: float | None = None,
         max_iou: float = 0.3,
-        views: int = 1,
+        views: int | None = None,
         threads: int = 1,
     ) -> list[np.ndarray]:
         """Kilns in each window (row, column, 3) uint8, as arrays of DETECTION, best first.
 
         A detection needs `min_score` (default: the detector's own threshold) and, where `valid` masks (row, column)
         are given, a centre on a valid pixel. Each window is run by itself: its result does not depend on the others,
-        nor on `threads`. With `views` of 2 to 8 each window is also seen turned and mirrored, and what the views say of
-        each place is averaged: steadier, at as many times the cost.
+        nor on `threads`. With more than one of the eight `views` (default: the detector's own) a window is also seen
+        turned and mirrored, and what the views say of each place is averaged: steadier, at as many times the cost.
         """
         floor = self.threshold if min_score is None else min_score
+        views = self.views if views is None else views
 
         def one(index: int) -> np.ndarray:
-            return self._detect(windows[index], None if valid is None else valid[index], floor, max_iou, views)
+            return self._detect(
+                windows[index], None if valid is None else valid[index], floor, max_iou, views or self.views
+            )
 
         with ThreadPoolExecutor(max(1, threads)) as pool:
             return list(pool.map(one, range(len(windows))))
+
+    def _run(self, images: np.ndarray) -> np.ndarray:
+        """Raw output (N, 5 + classes, places): x, y, length, width, a score per class, angle."""
+        return self.session.run(None, {self.session.get_inputs()[0].name: images})[0].astype(float)
 
     def _detect(
         self, window: np.ndarray, valid: np.ndarray | None, floor: float, max_iou: float, views: int
@@ -118,13 +132,12 @@ class Detector:
         size = self.window_px
         if window.shape != (size, size, 3) or window.dtype != np.uint8:
             raise ValueError(f"a window must be uint8 ({size}, {size}, 3), not {window.dtype} {window.shape}")
-        import os
-
-        if os.environ.get("KILN_NORM"):
+        if self.standardised:
             window = standardise(window)
         image = window.transpose(2, 0, 1).astype(np.float32) / 255
-        turned = np.stack([_turn(image, view) for view in range(views)])
-        raw = self.session.run(None, {self.session.get_inputs()[0].name: turned})[0].astype(float)
+        raw = self._run(image[None])
+        if views > 1 and raw[0, 4:-1].max() > floor / 3:  # most windows hold nothing worth a second look
+            raw = np.concatenate([raw, self._run(np.stack([turn(image, view) for view in range(1, views)]))])
         boxes, scores = _average(raw, size)
         kinds, scores = scores.argmax(axis=1), scores.max(axis=1)
         chosen = np.flatnonzero(scores >= floor)
@@ -142,7 +155,7 @@ class Detector:
         return found
 
 
-def _turn(grid: np.ndarray, view: int) -> np.ndarray:
+def turn(grid: np.ndarray, view: int) -> np.ndarray:
     """View 0..7 of a square grid (..., row, column): mirrored when odd, then turned by quarters."""
     mirrored = grid[..., ::-1] if view % 2 else grid
     return np.rot90(mirrored, view // 2, axes=(-2, -1))
@@ -160,7 +173,7 @@ def _average(raw: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """
     if len(raw) == 1:
         return canonical(raw[0][[0, 1, 2, 3, -1]].T), raw[0][4:-1].T
-    aligned = np.stack([_align(one, view, size) for view, one in enumerate(raw)])
+    aligned = np.stack([align(one, view, size) for view, one in enumerate(raw)])
     scores = aligned[:, 4:-1].mean(axis=0)
     weight = aligned[:, 4:-1].max(axis=1) + 1e-9
     weight /= weight.sum(axis=0)
@@ -174,7 +187,7 @@ def _average(raw: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     return canonical(np.stack([x, y, length, width, np.arctan2(odd, even) / 2], axis=1)), scores.T
 
 
-def _align(raw: np.ndarray, view: int, size: int) -> np.ndarray:
+def align(raw: np.ndarray, view: int, size: int) -> np.ndarray:
     """Output (5 + classes, A) of a turned view as if it had not been turned: places put back, boxes turned back."""
     parts, start, side = [], 0, size // 8
     while start < raw.shape[1]:  # the levels of the network, each half as fine as the one before
@@ -199,13 +212,14 @@ def _understood(path: Path, session: onnxruntime.InferenceSession, resolution_m:
             classes = tuple(json.loads(said["kilnscan:classes"]))
             resolution, window = float(said["kilnscan:resolution_m"]), int(said["kilnscan:window_px"])
             threshold = float(said["kilnscan:threshold"])
+            views, standardised = int(said.get("kilnscan:views", 1)), said.get("kilnscan:standardised") == "yes"
         elif said.get("task") == "obb":
             names = ast.literal_eval(said["names"])
             classes, window = (
                 tuple(names[index] for index in range(len(names))),
                 int(ast.literal_eval(said["imgsz"])[0]),
             )
-            resolution, threshold = float(resolution_m or 0), 0.25
+            resolution, threshold, views, standardised = float(resolution_m or 0), 0.25, 1, False
             if not resolution:
                 raise ModelError(f"{path} does not say its pixel size: set `detect.resolution_m` in the configuration.")
         else:
@@ -213,7 +227,7 @@ def _understood(path: Path, session: onnxruntime.InferenceSession, resolution_m:
                 f"{path} is not a kiln detector: give a file made by `snakemake train` or an ultralytics OBB export."
             )
         plain = all(isinstance(name, str) for name in classes) and 0 < len(classes) < 100
-        if not (plain and 0 < resolution < 1000 and 0 < window <= 4096 and 0 <= threshold <= 1):
+        if not (plain and 0 < resolution < 1000 and 0 < window <= 4096 and 0 <= threshold <= 1 and 1 <= views <= 8):
             raise ValueError("a value is out of range")
         probe = np.zeros((1, 3, window, window), np.float32)
         shape = session.run(None, {session.get_inputs()[0].name: probe})[0].shape
@@ -223,4 +237,4 @@ def _understood(path: Path, session: onnxruntime.InferenceSession, resolution_m:
         raise
     except Exception as error:  # whatever a hostile file can provoke
         raise ModelError(f"{path} does not describe itself as a detector should ({error}): make it again.") from error
-    return Detector(classes, resolution, window, threshold, dict(said), session)
+    return Detector(classes, resolution, window, threshold, views, standardised, dict(said), session)

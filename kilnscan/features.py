@@ -33,6 +33,9 @@ BLOCK = 512  # rows and columns whose sums are held at a time
 STRIP = 32  # rows described at a time
 
 
+Window = tuple[slice, slice]  # rows and columns
+
+
 def indices_of(bands: list[str]) -> list[str]:
     """The normalised differences that `bands` allow."""
     return [name for name, (plus, minus) in INDICES.items() if set(plus + minus) <= set(bands)]
@@ -48,7 +51,7 @@ def feature_names(bands: list[str]) -> list[str]:
     for width in LOCAL:
         names += [f"{index}_mean{width}" for index in indices]
         names += [f"{plane}_above{around}_{width}" for around in SURROUNDINGS for plane in planes]
-        names += [f"light_spread{width}"]
+        names += [f"light_spread{width}"] if width > 1 else []
     for ring in RINGS:
         names += [f"{shape}_ring{ring}_{rank}" for rank in range(8)] + [
             f"{shape}_axis{ring}_{rank}" for rank in range(4)
@@ -56,37 +59,47 @@ def feature_names(bands: list[str]) -> list[str]:
     return names
 
 
-def compute_features(pixels: np.ndarray, valid: np.ndarray, bands: list[str]) -> np.ndarray:
+def compute_features(
+    pixels: np.ndarray, valid: np.ndarray, bands: list[str], window: Window | None = None
+) -> np.ndarray:
     """Features (row, column, feature) float32 of `pixels` (band, row, column) uint8 or uint16, `valid` (row, column).
 
-    What lies outside the array counts as invalid: hand over `HALO` more pixels than needed on every side that goes on.
-    Raises ImageryError if the arrays do not fit together.
+    `window` asks for a part of the array only. What lies outside the array counts as invalid: hand over `HALO` more
+    pixels than asked for on every side that goes on. Raises ImageryError if the arrays do not fit together.
     """
     if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape != (len(bands), *valid.shape):
         raise ImageryError(
             f"The screen needs {len(bands)} bands ({', '.join(bands)}) of uint8 or uint16 with a mask of the same "
             f"size, but got {pixels.dtype} {pixels.shape} and a mask {valid.shape}: check `bands` against the imagery."
         )
-    rows, columns = valid.shape
-    out = np.empty((rows, columns, len(feature_names(bands))), np.float32)
-    for top in range(0, rows, BLOCK):
-        for left in range(0, columns, BLOCK):
-            core = out[top : top + BLOCK, left : left + BLOCK]
-            sums = _Sums(pixels, valid, bands, top, left, *core.shape[:2])
-            for row in range(0, len(core), STRIP):
-                # a strip at a time: what is computed stays in the processor's cache
-                strip = core[row : row + STRIP]
-                strip[...] = np.moveaxis(np.asarray(list(_describe(sums, row, len(strip))), np.float32), 0, -1)
+    whole = window or (slice(0, valid.shape[0]), slice(0, valid.shape[1]))
+    shape = (whole[0].stop - whole[0].start, whole[1].stop - whole[1].start)
+    out = np.empty((*shape, len(feature_names(bands))), np.float32)
+    for rows, columns in blocks(whole):
+        sums = _Sums(pixels, valid, bands, rows, columns)
+        block = out[_less(rows, whole[0].start), _less(columns, whole[1].start)]
+        for first in range(0, len(block), STRIP):
+            # a strip at a time: what is computed stays in the processor's cache
+            strip = block[first : first + STRIP]
+            strip[...] = np.moveaxis(np.asarray(list(_describe(sums, first, len(strip))), np.float32), 0, -1)
     return out
+
+
+def blocks(window: Window) -> list[Window]:
+    """Cut a window of rows and columns into blocks small enough to hold their features."""
+    rows, columns = ([slice(k, min(k + BLOCK, s.stop)) for k in range(s.start, s.stop, BLOCK)] for s in window)
+    return [(row, column) for row in rows for column in columns]
+
+
+def _less(part: slice, start: int) -> slice:
+    return slice(part.start - start, part.stop - start)
 
 
 class _Sums:
     """Exact sums over boxes of validity, light (the sum of all bands), the indices in STEPS, the latter squared too."""
 
-    def __init__(
-        self, pixels: np.ndarray, valid: np.ndarray, bands: list[str], top: int, left: int, rows: int, columns: int
-    ):
-        here = (slice(max(top - HALO, 0), top + rows + HALO), slice(max(left - HALO, 0), left + columns + HALO))
+    def __init__(self, pixels: np.ndarray, valid: np.ndarray, bands: list[str], rows: slice, columns: slice):
+        here = tuple(slice(max(part.start - HALO, 0), part.stop + HALO) for part in (rows, columns))
         values = np.where(valid[here], pixels[:, *here], 0).astype(np.int64)
         planes = [values.sum(axis=0)]
         for name in indices_of(bands):
@@ -95,12 +108,13 @@ class _Sums:
         self.planes = len(planes)
         inner = np.stack([valid[here], *planes, *(plane * plane for plane in planes)], dtype=np.int64)
         # one row and column more to the north-west, as integral images have
-        north, west = HALO + 1 - (top - here[0].start), HALO + 1 - (left - here[1].start)
-        self.integral = np.zeros((len(inner), rows + 2 * HALO + 1, columns + 2 * HALO + 1), np.int64)
+        north, west = (HALO + 1 - (part.start - held.start) for part, held in zip((rows, columns), here, strict=True))
+        shape = tuple(part.stop - part.start + 2 * HALO + 1 for part in (rows, columns))
+        self.integral = np.zeros((len(inner), *shape), np.int64)
         self.integral[:, north : north + inner.shape[1], west : west + inner.shape[2]] = inner
         for axis in (1, 2):
             np.cumsum(self.integral, axis=axis, out=self.integral)
-        self.columns = columns
+        self.columns = columns.stop - columns.start
 
     def means(
         self, first: int, rows: int, width: int, down: int = 0, right: int = 0, which: slice = slice(1, None)
@@ -138,7 +152,8 @@ def _describe(sums: _Sums, first: int, rows: int) -> Iterator[np.ndarray]:
         yield from mean[1:planes] / STEPS
         for around, unit in surroundings:
             yield from (mean[:planes] - around) / unit
-        yield np.sqrt(np.maximum(mean[planes] - mean[0] * mean[0], 0)) / light
+        if width > 1:
+            yield np.sqrt(np.maximum(mean[planes] - mean[0] * mean[0], 0)) / light
     shape = min(1, planes - 1)
     unit = surroundings[-1][1][shape]
     centre, _ = means(3, which=slice(1 + shape, 2 + shape))

@@ -8,9 +8,13 @@ trees' leaves.
 import io
 import json
 import math
+import struct
+import tokenize
 import zipfile
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +22,15 @@ import numba
 import numpy as np
 
 from kilnscan.errors import ModelError
-from kilnscan.features import compute_features, feature_names
+from kilnscan.features import Window, blocks, compute_features, feature_names
 from kilnscan.files import replacing
 
 FORMAT = "kilnscan forest 1"
 LARGEST = 64 * 2**20  # bytes of a model once unpacked; ours are below 2 MB
 ARRAYS = {"roots": np.int64, "left": np.int32, "feature": np.uint8, "threshold": np.float32, "value": np.float32}
 BLOCK = 64  # pixels evaluated together: their features fit the first-level cache
+# what zipfile and numpy raise, besides Python's own errors, about bytes that are not what they should be
+UNREADABLE = (zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError)
 REMEDY = "Use a model written by `snakemake train`, or fetch it again."
 
 
@@ -89,44 +95,46 @@ class Forest:
             raise ModelError(
                 f"There is no screen model at {path}: check `screen.model`, or run `snakemake train`."
             ) from None
-        except (OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError, NotImplementedError) as error:
-            # zipfile, zlib, json and numpy complain in all these ways about bytes that are not what they should be
-            raise ModelError(f"The screen model {path} cannot be used: {_reason(error)}. {REMEDY}") from None
-        except Exception as error:
-            if type(error).__module__ not in ("zipfile", "zlib"):
-                raise
-            raise ModelError(f"The screen model {path} cannot be used: {_reason(error)}. {REMEDY}") from None
+        except (*UNREADABLE, OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+            raise ModelError(f"The screen model {path} cannot be used: {reason}. {REMEDY}") from None
         about.pop("format")
         return cls(**about, **arrays)
 
-    def predict(self, features: np.ndarray, threads: int = 1) -> np.ndarray:
+    def predict(self, features: np.ndarray) -> np.ndarray:
         """Kiln probability (pixel) float32 of `features` (pixel, feature) float32: scikit-learn's `predict_proba`."""
         if features.ndim != 2 or features.shape[1] != len(self.features):
             raise ModelError(f"The forest takes {len(self.features)} features but was given {features.shape}: {REMEDY}")
         out = np.empty(len(features), np.float32)
-        depths = np.array([_depth(self.left[a:b]) for a, b in zip(self.roots[:-1], self.roots[1:], strict=True)])
         packed = (self.left.astype(np.uint32) << np.uint32(8)) | self.feature
-        edges = np.linspace(0, len(features), threads + 1).astype(int)
-
-        def part(a: int, b: int) -> None:
-            _evaluate(features[a:b], packed, self.threshold, self.value, self.roots, depths, out[a:b])
-
-        if threads == 1:
-            part(0, len(features))
-        else:
-            with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(part, edges[:-1], edges[1:]))
+        _evaluate(features, packed, self.threshold, self.value, self.roots, self.depths, out)
         return out
 
-    def screen(self, pixels: np.ndarray, valid: np.ndarray, threads: int = 1) -> np.ndarray:
+    def screen(
+        self, pixels: np.ndarray, valid: np.ndarray, window: Window | None = None, threads: int = 1
+    ) -> np.ndarray:
         """Kiln probability (row, column) uint8, 255 = 1, of `pixels` (band, row, column) in the order of `bands`.
 
-        Hand over `features.HALO` pixels more than needed on every side that goes on; invalid pixels get 0.
+        `window` asks for a part of the array only: hand over `features.HALO` more pixels on every side that goes on.
+        Invalid pixels get 0. Memory is bounded by blocks, one per thread.
         """
-        features = compute_features(pixels, valid, self.bands)
+        whole = window or (slice(0, valid.shape[0]), slice(0, valid.shape[1]))
         probability = np.zeros(valid.shape, np.uint8)
-        probability[valid] = np.rint(self.predict(features[valid], threads) * 255)
-        return probability
+
+        def part(block: Window) -> None:
+            inside = valid[block]
+            if inside.any():
+                features = compute_features(pixels, valid, self.bands, block)
+                probability[block][inside] = np.rint(self.predict(features[inside]) * 255)
+
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(part, blocks(whole)))
+        return probability[whole]
+
+    @cached_property
+    def depths(self) -> np.ndarray:
+        """Steps from the root to the deepest leaf of each tree."""
+        return np.array([_depth(self.left[a:b]) for a, b in zip(self.roots[:-1], self.roots[1:], strict=True)])
 
 
 def _flatten(tree: Any) -> dict[str, np.ndarray]:
@@ -223,10 +231,6 @@ def _check(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
 
 def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _depth(left: np.ndarray) -> int:

@@ -18,12 +18,16 @@ import types
 from contextlib import contextmanager
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import yaml
 
 from kilnscan.augment import Augmentation, Crops
+from kilnscan.detector import Detector
 from kilnscan.errors import ModelError
 from kilnscan.files import replacing
+from kilnscan.reader import Reader
+from kilnscan.training_chips import add_mistakes, make_chips
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +58,43 @@ NETWORK = {
 """YOLO11n-OBB without its coarsest level: at 2.5 m a kiln is 45 x 25 px, which cells of 8 and 16 px cover."""
 
 
+def learn(
+    readers: dict[str, Reader],
+    labels: dict[str, gpd.GeoDataFrame],
+    folder: str | Path,
+    *,
+    classes: list[str],
+    resolution_m: float,
+    window_px: int,
+    epochs: int,
+    seed: int = 0,
+    shift_m: tuple[float, float] = (0.0, 0.0),
+    type_column: str = "kiln_type",
+    threads: int = 1,
+    **how,
+) -> Path:
+    """Train on chips from labelled regions, sweep them, and train on with what was mistaken for kilns; return weights.
+
+    The first 40 % of the `epochs` come before the sweep. Precision comes from the second part: most of a landscape is
+    easy, and a random sample of it hardly holds the few places that look like kilns. `how` goes to `train`.
+    """
+    folder = Path(folder)
+    place = {"shift_m": shift_m, "type_column": type_column}
+    shape = {"classes": classes, "resolution_m": resolution_m, "window_px": window_px}
+    common = {"window_px": window_px, "seed": seed, "threads": threads, **how}
+    chips = make_chips(readers, labels, folder / "chips", seed=seed, **shape, **place)
+    first = max(1, round(0.4 * epochs))
+    weights = train(chips, folder / "first", epochs=first, **common)
+    if epochs == first:
+        return weights
+    export_onnx(weights, folder / "first" / "detector.onnx", threshold=0.1, **shape)
+    detector = Detector.load(folder / "first" / "detector.onnx")
+    mistakes = add_mistakes(detector, readers, labels, folder / "chips", threads=threads, **place)
+    logger.info("mistaken for kilns: %s", mistakes)
+    common = {"learning_rate": 1.5e-3, **common}
+    return train(chips, folder, epochs=epochs - first, initial=weights, **common)
+
+
 def train(
     dataset: str | Path,
     folder: str | Path,
@@ -62,7 +103,8 @@ def train(
     window_px: int,
     seed: int = 0,
     samples: int = 2000,
-    batch: int = 32,
+    batch: int = 16,
+    class_gain: float = 1.0,
     learning_rate: float = 2e-3,
     weight_decay: float = 0.01,
     threads: int = 1,
@@ -130,6 +172,7 @@ def train(
                 "nbs": batch,
                 "seed": seed,
                 "optimizer": "AdamW",
+                "cls": class_gain,
                 "lr0": learning_rate,
                 "lrf": 0.01,
                 "weight_decay": weight_decay,
@@ -161,6 +204,7 @@ def export_onnx(
     resolution_m: float,
     window_px: int,
     threshold: float,
+    views: int = 1,
     notes: dict[str, str] | None = None,
 ) -> None:
     """Write trained weights as ONNX with what `Detector.load` needs to know, weights stored in half precision.
@@ -187,6 +231,8 @@ def export_onnx(
         "kilnscan:resolution_m": repr(float(resolution_m)),
         "kilnscan:window_px": str(window_px),
         "kilnscan:threshold": repr(float(threshold)),
+        "kilnscan:views": str(views),
+        "kilnscan:standardised": "yes",
         "kilnscan:weights_sha256": digest,
         "task": "obb",
         "license": "AGPL-3.0 (trained with ultralytics, https://ultralytics.com/license)",

@@ -6,7 +6,7 @@ trained again.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import geopandas as gpd
 import numpy as np
@@ -16,19 +16,19 @@ from affine import Affine
 from rasterio.features import rasterize
 from sklearn.ensemble import RandomForestClassifier
 
-from kilnscan.candidates import PIXEL_M, find_candidates
+from kilnscan.candidates import LOWEST, PIXEL_M, find_candidates
 from kilnscan.errors import VectorError
-from kilnscan.features import HALO, compute_features
+from kilnscan.features import HALO, Window, compute_features, feature_names
 from kilnscan.forest import Forest
 from kilnscan.lattice import CHIP_M, chips_of, covered, windows_of
 from kilnscan.reader import Reader
 
-STRIP = 512  # rows of pixels handled at a time
-THRESHOLDS = tuple(round(0.05 + 0.01 * step, 2) for step in range(91))
+STRIP = 256  # rows of pixels handled at a time
+THRESHOLDS = tuple(round(LOWEST + 0.01 * step, 2) for step in range(86))
 NEARLY_FREE = 1.05  # times the area
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Region:
     """A place to learn from: imagery, and the outlines of all its kilns in any CRS."""
 
@@ -51,29 +51,53 @@ class Settings:
     hard_per_km2: float = 40.0
     rounds: int = 1
     kiln_weight: float = 1.0
-    target_recall: float = 0.98
+    target_recall: float = 0.95
     seed: int = 0
 
 
-def train(regions: Sequence[Region], settings: Settings | None = None, jobs: int = 1) -> Forest:
-    """Train on all regions; the operating point comes from leaving each region out in turn, if there are at least two.
+@dataclass(frozen=True)
+class Fold:
+    """A forest trained without one region, and what it finds there."""
 
-    Raises VectorError if a region has no labelled kiln on its imagery.
+    forest: Forest
+    curve: pd.DataFrame
+
+
+def leave_one_out(regions: Sequence[Region], settings: Settings | None = None, jobs: int = 1) -> dict[str, Fold]:
+    """Leave each of two or more regions out in turn; the operating point of a fold comes from the other folds."""
+    settings = settings or Settings()
+    forests = {left: grow([r for r in regions if r is not left], settings, jobs) for left in regions}
+    curves = {left.name: recall_curve(forest, left) for left, forest in forests.items()}
+    return {
+        left.name: Fold(
+            replace(forest, operating_point=_point([c for name, c in curves.items() if name != left.name], settings)),
+            curves[left.name],
+        )
+        for left, forest in forests.items()
+    }
+
+
+def train(
+    regions: Sequence[Region], settings: Settings | None = None, folds: dict[str, Fold] | None = None, jobs: int = 1
+) -> Forest:
+    """Train on all regions; the operating point comes from leaving each out in turn, if there are at least two.
+
+    Give `folds` if `leave_one_out` has run already. Raises ReferenceError_ if a region has no kiln on its imagery.
     """
     settings = settings or Settings()
+    if folds is None:
+        folds = leave_one_out(regions, settings, jobs) if len(regions) > 1 else {}
+    point = _point([fold.curve for fold in folds.values()], settings)
+    left_out = [
+        {"region": name, **fold.curve[fold.curve.threshold == point].to_dict("records")[0]}
+        for name, fold in folds.items()
+    ]
     forest = grow(regions, settings, jobs)
-    curves = []
-    for region in regions if len(regions) > 1 else []:
-        others = [other for other in regions if other is not region]
-        curves.append(recall_curve(grow(others, settings, jobs), region).assign(region=region.name))
-    point = choose_threshold(curves, settings.target_recall) if curves else 0.5
-    at_point = [curve[curve.threshold == point].drop(columns="threshold").to_dict("records")[0] for curve in curves]
-    about = {
-        "regions": {r.name: len(kilns_on(r.reader, r.labels)) for r in regions},
-        "settings": asdict(settings),
-        "left_out": at_point,
-    }
-    return Forest(**{**vars(forest), "operating_point": point, "trained_on": about})
+    return replace(forest, operating_point=point, trained_on={**forest.trained_on, "left_out": left_out})
+
+
+def _point(curves: Sequence[pd.DataFrame], settings: Settings) -> float:
+    return choose_threshold(curves, settings.target_recall) if curves else 0.5
 
 
 def grow(regions: Sequence[Region], settings: Settings, jobs: int = 1) -> Forest:
@@ -87,7 +111,8 @@ def grow(regions: Sequence[Region], settings: Settings, jobs: int = 1) -> Forest
             likes = float(np.square(forest.predict(features[~kiln])).mean())
             held.append(sample(region.reader, region.labels, settings, rng, forest, likes))
         forest = fit(samples, regions[0].reader.bands, settings, jobs)
-    return forest
+    learned = {region.name: len(kilns_on(region.reader, region.labels)) for region in regions}
+    return replace(forest, trained_on={**forest.trained_on, "regions": learned, "settings": asdict(settings)})
 
 
 def fit(
@@ -114,7 +139,10 @@ def fit(
     # relative weights are what counts; scikit-learn likes them about 1
     weight = np.concatenate(weights)
     model.fit(np.concatenate(features), np.concatenate(kiln), sample_weight=weight / weight.mean())
-    return Forest.from_sklearn(model, list(bands))
+    matters = dict(
+        zip(feature_names(list(bands)), (round(float(i), 4) for i in model.feature_importances_), strict=True)
+    )
+    return Forest.from_sklearn(model, list(bands), trained_on={"importance": matters})
 
 
 def sample(
@@ -134,7 +162,7 @@ def sample(
     kiln, other = classes(reader, labels, settings)
     features, found = [], []
     for rows, pixels, valid, inner in strips(reader):
-        here = compute_features(pixels, valid, reader.bands)[inner]
+        here = compute_features(pixels, valid, list(reader.bands), inner)
         positive, odds = kiln[rows] & valid[inner], (other[rows] & valid[inner]).astype(float)
         if forest is None:
             odds *= settings.negatives_per_km2 * PIXEL_M**2 / 1e6
@@ -171,7 +199,7 @@ def grid(reader: Reader) -> tuple[tuple[int, int], tuple[int, int], Affine]:
     return (left, -top), (top - bottom, right - left), Affine(PIXEL_M, 0, left * PIXEL_M, 0, -PIXEL_M, top * PIXEL_M)
 
 
-def strips(reader: Reader) -> Iterator[tuple[slice, np.ndarray, np.ndarray, tuple[slice, slice]]]:
+def strips(reader: Reader) -> Iterator[tuple[slice, np.ndarray, np.ndarray, Window]]:
     """Read a region in strips: rows, pixels and validity with HALO all round, and the slices that cut the halo off."""
     (column, row), (rows, columns), _ = grid(reader)
     for start in range(0, rows, STRIP):
@@ -183,7 +211,7 @@ def strips(reader: Reader) -> Iterator[tuple[slice, np.ndarray, np.ndarray, tupl
 
 def screen(forest: Forest, reader: Reader) -> tuple[np.ndarray, np.ndarray]:
     """Kiln probability (row, column) uint8 of a whole region, and where it is valid."""
-    parts = [(forest.screen(pixels, valid)[inner], valid[inner]) for _, pixels, valid, inner in strips(reader)]
+    parts = [(forest.screen(pixels, valid, inner), valid[inner]) for _, pixels, valid, inner in strips(reader)]
     return np.concatenate([part for part, _ in parts]), np.concatenate([valid for _, valid in parts])
 
 

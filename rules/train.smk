@@ -45,7 +45,6 @@ if settings.train:
         input:
             training_files,
             training_sheets,
-            screen="results/models/{model}-screen.npz",
         output:
             model="results/models/{model}-detector.onnx",
             card="results/models/{model}-detector.md",

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kilnscan.detector import DETECTION, Detector, to_rgb
+from kilnscan.detector import DETECTION, Detector, align, standardise, to_rgb, turn
 from kilnscan.errors import ModelError
 
 SAID = {
@@ -142,7 +142,7 @@ def test_a_window_of_another_size_is_refused(model: Path):
 
 
 def test_a_missing_file(tmp_path: Path):
-    with pytest.raises(ModelError, match="There is no detector at .*none.onnx"):
+    with pytest.raises(ModelError, match=r"There is no detector at .*none\.onnx"):
         Detector.load(tmp_path / "none.onnx")
 
 
@@ -156,7 +156,7 @@ def test_a_truncated_file(model: Path, keep: int):
 def test_a_file_that_is_no_network(tmp_path: Path):
     path = tmp_path / "notes.onnx"
     path.write_text("not a network")
-    with pytest.raises(ModelError, match="is not a readable ONNX file"):
+    with pytest.raises(ModelError, match="is no readable ONNX file"):
         Detector.load(path)
 
 
@@ -206,3 +206,39 @@ def test_reflectance_is_shown_from_nothing_to_three_tenths():
     picture = to_rgb(pixels)
     assert picture.shape == (2, 2, 3)
     assert picture[..., 0].ravel().tolist() == [0, 128, 255, 255]
+
+
+def test_the_cast_and_exposure_of_a_mosaic_do_not_matter():
+    scene = np.random.default_rng(0).integers(60, 120, (32, 32, 3)).astype(np.uint8)
+    other = np.rint(scene * 0.7 + [40, 10, 25]).astype(np.uint8)
+    assert np.abs(standardise(scene).astype(int) - standardise(other)).max() <= 3
+    assert standardise(scene).mean() == pytest.approx(110, abs=1)
+
+
+def test_missing_pixels_stay_black_and_do_not_count():
+    scene = np.random.default_rng(0).integers(60, 120, (32, 32, 3)).astype(np.uint8)
+    half = scene.copy()
+    half[16:] = 0
+    assert not standardise(half)[16:].any()
+    assert np.array_equal(standardise(half)[:16], standardise(scene[:16]))
+    assert not standardise(np.zeros((32, 32, 3), np.uint8)).any()
+
+
+# --- looking several times ---
+
+
+@pytest.mark.parametrize("view", range(8))
+def test_what_a_turned_view_says_is_turned_back(view: int):
+    places = np.arange(4 * 4 + 2 * 2, dtype=float)  # two levels, 4 x 4 and 2 x 2, each place with its own score
+    levels = [places[:16].reshape(4, 4), places[16:].reshape(2, 2)]
+    seen = np.concatenate([turn(level, view).ravel() for level in levels])
+    picture = np.zeros((32, 32))
+    picture[5, 20:24] = 1  # a line along x
+    rows, columns = np.nonzero(turn(picture, view))
+    angle = 0.0 if np.ptp(columns) else np.pi / 2
+    box = np.array([columns.mean() + 0.5, rows.mean() + 0.5, 4.0, 1.0])
+    raw = np.vstack([np.repeat(box[:, None], 20, axis=1), seen, np.full(20, angle)])
+    back = align(raw, view, size=32)
+    assert all(box == pytest.approx([22, 5.5, 4, 1]) for box in back[:4].T)
+    assert np.sin(back[-1]) == pytest.approx(0, abs=1e-9)
+    assert np.array_equal(back[4], places)

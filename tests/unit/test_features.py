@@ -35,6 +35,14 @@ def test_windows_agree_to_the_last_bit(bands: list[str], dtype: type, window: tu
     assert inner.tobytes() == expected.tobytes()
 
 
+def test_a_part_is_as_the_whole_even_across_blocks(monkeypatch: pytest.MonkeyPatch):
+    pixels, valid = scene(3, np.uint8)
+    whole = compute_features(pixels, valid, RGB)
+    monkeypatch.setattr("kilnscan.features.BLOCK", 50)
+    window = (slice(30, 145), slice(7, 120))
+    assert compute_features(pixels, valid, RGB, window).tobytes() == whole[window].tobytes()
+
+
 def test_what_invalid_pixels_hold_does_not_matter():
     pixels, valid = scene(3, np.uint16)
     other = np.where(valid, pixels, 12345).astype(np.uint16)

@@ -39,14 +39,13 @@ def saved(forest: Forest, tmp_path: Path) -> Path:
     return tmp_path / "screen.npz"
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_it_decides_as_scikit_learn_does(trained, forest: Forest, threads: int):
+def test_it_decides_as_scikit_learn_does(trained, forest: Forest):
     model, features = trained
     # between the samples too, and on the thresholds themselves
     cuts = np.concatenate([tree.tree_.threshold for tree in model.estimators_]).astype(np.float32)
     features = np.concatenate([features, np.repeat(cuts[:500, None], WIDTH, axis=1)])
     expected = model.predict_proba(features)[:, 1]
-    assert np.abs(forest.predict(features, threads) - expected).max() < 1e-6
+    assert np.abs(forest.predict(features) - expected).max() < 1e-6
 
 
 def test_it_comes_back_as_it_was_saved(trained, forest: Forest, saved: Path):
@@ -67,6 +66,15 @@ def test_screening_gives_nothing_where_nothing_is_valid(forest: Forest):
     probability = forest.screen(pixels, valid)
     assert probability.dtype == np.uint8 and probability.shape == valid.shape
     assert (probability[:, :10] == 0).all() and probability[:, 10:].any()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_window_is_screened_as_the_whole_is(forest: Forest, threads: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("kilnscan.features.BLOCK", 64)
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 150, 170), dtype=np.uint8)
+    valid = np.ones((150, 170), bool)
+    window = (slice(20, 130), slice(50, 170))
+    np.testing.assert_array_equal(forest.screen(pixels, valid, window, threads), forest.screen(pixels, valid)[window])
 
 
 def rewritten(saved: Path, name: str, content: bytes) -> Path:

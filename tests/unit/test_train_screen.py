@@ -11,7 +11,7 @@ from shapely import Point, box
 
 from kilnscan.errors import VectorError
 from kilnscan.features import feature_names
-from kilnscan.train_screen import Region, Settings, choose_threshold, grow, recall_curve, sample, train
+from kilnscan.train_screen import Region, Settings, choose_threshold, grow, leave_one_out, recall_curve, sample, train
 
 SETTINGS = Settings(trees=8, depth=6, rounds=1, negatives_per_km2=400, hard_per_km2=200)
 
@@ -84,8 +84,15 @@ def test_it_finds_the_kilns_of_a_darker_region_it_never_saw(forest):
 
 def test_the_model_says_what_it_was_trained_on(forest):
     assert forest.trained_on["regions"] == {"one": 12, "two": 12}
-    assert [fold["region"] for fold in forest.trained_on["left_out"]] == ["one", "two"]
     assert forest.trained_on["settings"]["trees"] == 8
+    assert set(forest.trained_on["importance"]) == set(forest.features)
+    assert [(fold["region"], fold["kilns"]) for fold in forest.trained_on["left_out"]] == [("one", 12), ("two", 12)]
+
+
+def test_a_region_left_out_is_not_learned_from(regions: list[Region]):
+    folds = leave_one_out(regions, replace(SETTINGS, trees=3))
+    assert folds["one"].forest.trained_on["regions"] == {"two": 12}
+    assert folds["one"].curve.kilns.eq(12).all()
 
 
 def test_training_twice_gives_the_same_bytes(regions: list[Region], tmp_path: Path):

@@ -8,7 +8,8 @@ from PIL import Image
 
 from kilnscan import obb
 from kilnscan.detector import DETECTION
-from kilnscan.training_chips import make_chips, sweep
+from kilnscan.errors import VectorError
+from kilnscan.training_chips import add_mistakes, make_chips, sweep
 
 KILNS = np.array([[500_600.0, 3_100_700.0, 120.0, 60.0, 0.6], [501_400.0, 3_100_300.0, 100.0, 50.0, 2.0]])
 
@@ -72,11 +73,6 @@ def test_each_kiln_is_cut_several_times_with_its_own_class(tmp_path: Path):
     assert {int(kind) for table in rows for kind in table[:, 0]} == {0, 1}
 
 
-def test_hard_places_are_cut_too(tmp_path: Path):
-    make(tmp_path, hard={"plain": np.array([[501_000.0, 3_100_500.0]])})
-    assert "hard-plain-00000" in drawn(tmp_path)
-
-
 def test_a_known_shift_moves_the_labels_against_the_pixels(tmp_path: Path):
     make(tmp_path, shift_m=(0.0, 20.0))
     picture, rows = drawn(tmp_path)["kiln-plain-00000"]
@@ -95,17 +91,14 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path):
 class Finder:
     """Stands in for a detector: sees the centre of all red, in whichever window it lies."""
 
-    window_px, resolution_m = 64, 5.0
+    window_px, resolution_m, classes = 64, 5.0, ("FCBK", "zigzag")
 
     def detect(self, windows, valid=None, **_):
         found = []
         for window in windows:
-            table = []
-            for kiln in KILNS[:, 4]:
-                rows, columns = np.nonzero(window[..., 0] > 100)
-                if len(rows) and np.ptp(rows) < 30:
-                    table.append((columns.mean() + 0.5, rows.mean() + 0.5, 24.0, 12.0, np.pi - kiln, 0.9, 0))
-                break
+            rows, columns = np.nonzero(window[..., 0] > 100)
+            whole = len(rows) > 100 and np.ptp(rows) < 30
+            table = [(columns.mean() + 0.5, rows.mean() + 0.5, 24.0, 12.0, 0.0, 0.9, 0)] if whole else []
             found.append(np.array(table, DETECTION))
         return found
 
@@ -115,3 +108,15 @@ def test_a_sweep_finds_each_kiln_once_where_it_is():
     assert len(found) == 2
     assert found[["x", "y"]].to_numpy() == pytest.approx(KILNS[:, :2], abs=5)
     assert found["length"].tolist() == [120, 120]
+
+
+def test_what_is_found_but_not_labelled_is_cut_as_a_mistake(tmp_path: Path):
+    make(tmp_path)
+    assert add_mistakes(Finder(), {"plain": Plain()}, {"plain": kilns()}, tmp_path) == {"plain": 0}
+    assert add_mistakes(Finder(), {"plain": Plain()}, {"plain": kilns()[:1]}, tmp_path) == {"plain": 1}
+    assert "hard-plain-00000" in drawn(tmp_path)
+
+
+def test_a_type_that_is_not_among_the_classes_is_named(tmp_path: Path):
+    with pytest.raises(VectorError, match="'Zigzag', which is none of FCBK"):
+        make(tmp_path, classes=["FCBK"])
