@@ -9,6 +9,7 @@ from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import calculate_default_transform
+from rasterio.windows import Window
 
 from kilnscan.errors import ImageryError
 from kilnscan.grid import Bounds
@@ -45,32 +46,64 @@ def read_mosaic(
     Returns pixels (band, row, column) in the file's own type and a boolean mask of valid pixels (row, column).
     Each pixel depends only on its own place, never on the window asked for, so that tiles agree to the last bit.
     """
-    left, bottom, right, top = bounds
-    width, height = round((right - left) / resolution_m), round((top - bottom) / resolution_m)
     with open_mosaic(path) as source:
-        scale = str(min(1.0, native_resolution_m(source, epsg) / resolution_m))
-        with WarpedVRT(
-            source,
-            crs=f"EPSG:{epsg}",
-            transform=Affine(resolution_m, 0, left, 0, -resolution_m, top),
-            width=width,
-            height=height,
-            resampling=Resampling.bilinear,
-            add_alpha=source.nodata is None,
-            # GDAL's defaults approximate the transform and guess the scale chunk by chunk: windows would disagree
-            tolerance=1e-6,
-            XSCALE=scale,
-            YSCALE=scale,
-        ) as vrt:
-            indexes = indexes or list(range(1, source.count + 1))
-            try:
-                pixels = vrt.read(indexes)
-                valid = vrt.dataset_mask() > 0
-            except RasterioError as error:
-                raise ImageryError(
-                    f"The composite {path} is damaged and cannot be read at {bounds} (EPSG:{epsg}): {error}. "
-                    "Fetch or make it again."
-                ) from error
+        indexes = indexes or list(range(1, source.count + 1))
+        try:
+            if _on_grid(source, epsg, bounds, resolution_m):
+                return _read_aligned(source, bounds, resolution_m, indexes)
+            return _read_warped(source, epsg, bounds, resolution_m, indexes)
+        except RasterioError as error:
+            raise ImageryError(
+                f"The composite {path} is damaged and cannot be read at {bounds} (EPSG:{epsg}): {error}. "
+                "Fetch or make it again."
+            ) from error
+
+
+def _on_grid(source: rasterio.DatasetReader, epsg: int, bounds: Bounds, resolution_m: float) -> bool:
+    """Whether the pixels asked for are the file's own: nothing to interpolate."""
+    place = source.transform
+    if source.crs.to_epsg() != epsg or (place.a, place.b, place.d, place.e) != (resolution_m, 0, 0, -resolution_m):
+        return False
+    return (bounds[0] - place.c) % resolution_m == 0 and (place.f - bounds[3]) % resolution_m == 0
+
+
+def _read_aligned(
+    source: rasterio.DatasetReader, bounds: Bounds, resolution_m: float, indexes: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    left, bottom, right, top = bounds
+    rows, columns = round((top - bottom) / resolution_m), round((right - left) / resolution_m)
+    row, column = round((source.transform.f - top) / resolution_m), round((left - source.transform.c) / resolution_m)
+    pixels, valid = np.zeros((len(indexes), rows, columns), source.dtypes[0]), np.zeros((rows, columns), bool)
+    first_row, last_row = max(row, 0), min(row + rows, source.height)
+    first_column, last_column = max(column, 0), min(column + columns, source.width)
+    if first_row < last_row and first_column < last_column:
+        window = Window(first_column, first_row, last_column - first_column, last_row - first_row)
+        inner = np.s_[first_row - row : last_row - row, first_column - column : last_column - column]
+        valid[inner] = source.dataset_mask(window=window) > 0
+        pixels[(slice(None), *inner)] = source.read(indexes, window=window) * valid[inner]
+    return pixels, valid
+
+
+def _read_warped(
+    source: rasterio.DatasetReader, epsg: int, bounds: Bounds, resolution_m: float, indexes: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    left, bottom, right, top = bounds
+    scale = str(min(1.0, native_resolution_m(source, epsg) / resolution_m))
+    with WarpedVRT(
+        source,
+        crs=f"EPSG:{epsg}",
+        transform=Affine(resolution_m, 0, left, 0, -resolution_m, top),
+        width=round((right - left) / resolution_m),
+        height=round((top - bottom) / resolution_m),
+        resampling=Resampling.bilinear,
+        add_alpha=source.nodata is None,
+        # GDAL's defaults approximate the transform and guess the scale chunk by chunk: windows would disagree
+        tolerance=1e-6,
+        XSCALE=scale,
+        YSCALE=scale,
+    ) as vrt:
+        pixels = vrt.read(indexes)
+        valid = vrt.dataset_mask() > 0
     pixels[:, ~valid] = 0
     return pixels, valid
 
