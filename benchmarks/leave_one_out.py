@@ -60,7 +60,16 @@ def main() -> None:
         changes = overlay(config, region)
         file.write_text(yaml.safe_dump(changes), encoding="utf-8")
         data = ["--config", f"data={arguments.data}"] if arguments.data else []
-        command = [sys.executable, "-m", "snakemake", "--configfile", arguments.configfile, str(file), *data]
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--nolock",
+            "--configfile",
+            arguments.configfile,
+            str(file),
+            *data,
+        ]
         subprocess.run(command, cwd=ROOT, check=True)
         result = ROOT / "results" / changes["region"]["name"] / "atlas" / "evaluation.json"
         lines.append(row(region["name"], json.loads(result.read_text(encoding="utf-8"))))

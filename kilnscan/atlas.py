@@ -71,7 +71,8 @@ def build_kilns(
     """Merged detections inside the area of interest, one row per kiln, sorted by id, EPSG:4326.
 
     `detections` and `candidates` are those of all tiles in EPSG:4326. `facts` are columns that are the same for all
-    rows: first_seen, last_seen, provider, licence, attribution.
+    rows: first_seen, last_seen, provider, licence, attribution. A kiln's score is the geometric mean of what the detector
+    and the screen say of it: on regions left out of training that ranks better than either (docs/accuracy.md).
     """
     lon, lat = centres(detections.geometry)
     keeper = merge(
@@ -87,17 +88,19 @@ def build_kilns(
     owner = owner_of(tiles, lon[chosen], lat[chosen])
     chosen, owner = chosen[owner != ""], owner[owner != ""]
     rows = detections.iloc[chosen]
+    screen_score = _screen_score(lon[chosen], lat[chosen], candidates)
     kilns = pd.DataFrame(
         {
             "id": [mgrs_10m(x, y) for x, y in zip(lon[chosen], lat[chosen], strict=True)],
             "type": rows["type"].astype("str").to_numpy(),
-            "score": rows["score"].to_numpy(),
+            "score": np.round(np.sqrt(rows["score"].to_numpy() * screen_score), 4),
             "lon": np.round(lon[chosen], DEGREE_DIGITS),
             "lat": np.round(lat[chosen], DEGREE_DIGITS),
             "length_m": rows["length_m"].to_numpy(),
             "width_m": rows["width_m"].to_numpy(),
             "azimuth_deg": rows["azimuth_deg"].to_numpy(),
-            "screen_score": _screen_score(lon[chosen], lat[chosen], candidates),
+            "detector_score": rows["score"].to_numpy(),
+            "screen_score": screen_score,
             "tile": owner.astype("str"),
             "detections": count[chosen].astype("int64"),
             **facts,
@@ -105,6 +108,7 @@ def build_kilns(
     )
     geometry = shapely.set_precision(rows.geometry.array, 10**-DEGREE_DIGITS, mode="pointwise")
     table = gpd.GeoDataFrame(kilns, geometry=geometry, crs=4326)
+    table = table[table["score"] >= config.min_score]
     return table.sort_values("id", kind="stable").reset_index(drop=True)
 
 

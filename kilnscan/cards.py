@@ -20,7 +20,7 @@ def screen_card(forest: Forest, path: str | Path, description: str) -> str:
         ("Licence", "AGPL-3.0-or-later, as kilnscan"),
         ("SHA-256", f"`{sha256_file(path)}`"),
     ]
-    return _card(Path(path).name, rows) + _left_out(about["left_out"])
+    return _card(Path(path).name, rows) + _left_out(about.get("left_out", []))
 
 
 def detector_card(path: str | Path, metadata: dict[str, str], regions: dict[str, int], description: str) -> str:

@@ -157,6 +157,9 @@ class Atlas(Section):
     merge_overlap: float = Field(
         0.3, gt=0, le=1, description="Detections that overlap more than this (IoU) are one kiln."
     )
+    min_score: float = Field(
+        0.4, ge=0, le=1, description="Kilns scored lower by the two stages together (geometric mean) are left out."
+    )
 
 
 class Reference(Section):
@@ -210,7 +213,9 @@ class Training(Section):
     epochs_after_mistakes: int = Field(
         10, ge=0, description="Further epochs with what it took for kilns in the training regions as negatives."
     )
-    confidence: float = Field(0.4, gt=0, lt=1, description="Score from which a box counts, written into the model.")
+    confidence: float = Field(
+        0.15, gt=0, lt=1, description="Score from which the detector reports a box; `atlas.min_score` decides later."
+    )
     seed: int = Field(0, description="Seed of every random draw.")
     description: str = Field("", description="What the labels and pixels are, with licence; goes to the model card.")
 

@@ -18,7 +18,7 @@ from kilnscan.errors import CatalogueError
 from kilnscan.files import content_name, digest
 from kilnscan.grid import Tile
 
-HALO_M = 1000.0
+HALO_M = 1500.0
 """How far beyond its own land a tile may look, in metres; every stage's halo fits into it."""
 
 ASSET_NAMES = {

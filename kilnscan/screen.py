@@ -17,7 +17,7 @@ from kilnscan.files import replacing, sha256_file
 from kilnscan.forest import Forest
 from kilnscan.grid import PIXEL_M, SCREEN_HALO_M, Tile
 
-STRIP_ROWS = 256
+STRIP_ROWS = 512
 QUICKLOOK_M = 40
 
 
@@ -61,8 +61,8 @@ def screen_tile(
             else:
                 pixels, valid = reader.read(wide)
                 looks = valid.astype(np.uint8)
-            inner = np.s_[features.HALO : -features.HALO, features.HALO : -features.HALO]
-            probability = forest.screen(pixels, looks > 0, threads=threads)[inner]
+            inner = tuple(slice(features.HALO, size - features.HALO) for size in looks.shape)
+            probability = forest.screen(pixels, looks > 0, inner, threads)
             looks = looks[inner]
             window = Window(0, row, width, looks.shape[0])
             target.write(np.where(looks > 0, probability, 0).astype(np.uint8), 1, window=window)

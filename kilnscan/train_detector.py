@@ -204,7 +204,7 @@ def export_onnx(
     resolution_m: float,
     window_px: int,
     threshold: float,
-    views: int = 1,
+    views: int = 4,
     notes: dict[str, str] | None = None,
 ) -> None:
     """Write trained weights as ONNX with what `Detector.load` needs to know, weights stored in half precision.

@@ -100,7 +100,7 @@ function scoreFilter() {
   return el(
     "div",
     { class: "score" },
-    el("label", { for: "score" }, "Score of the detector", value),
+    el("label", { for: "score" }, "Score", value),
     svg("svg", { viewBox: "0 0 200 32", preserveAspectRatio: "none", "aria-hidden": "true" }, ...bars),
     slider,
   );

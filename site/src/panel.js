@@ -70,7 +70,7 @@ function kilnSheet(row) {
       ),
     el("p", { class: "kind" }, el("i", { class: "dot", style: { background: type.colour } }), type.name),
     heading(`Kiln ${id}`),
-    meter("Score", of("score"), "of the detector for a kiln of this type; not a probability"),
+    meter("Score", of("score"), "of both stages together; not a probability"),
     facts([
       ["Size", size],
       ["Long axis", axis(of("azimuth_deg"))],

@@ -42,7 +42,7 @@ def test_a_changed_detection_algorithm_leaves_screen_and_imagery_alone(project):
 
 
 def test_a_changed_screen_algorithm_does_not_search_scenes_again(project):
-    project.edit("kilnscan/screen.py", "STRIP_ROWS = 256", "STRIP_ROWS = 128")
+    project.edit("kilnscan/screen.py", "STRIP_ROWS = 512", "STRIP_ROWS = 256")
     assert project.jobs() == chain("screen")
 
 
