@@ -71,8 +71,8 @@ def build_kilns(
     """Merged detections inside the area of interest, one row per kiln, sorted by id, EPSG:4326.
 
     `detections` and `candidates` are those of all tiles in EPSG:4326. `facts` are columns that are the same for all
-    rows: first_seen, last_seen, provider, licence, attribution. A kiln's score is the geometric mean of what the detector
-    and the screen say of it: on regions left out of training that ranks better than either (docs/accuracy.md).
+    rows: first_seen, last_seen, provider, licence, attribution. A kiln's score is the geometric mean of what the
+    detector and the screen say of it: on regions left out of training that ranks better than the detector alone.
     """
     lon, lat = centres(detections.geometry)
     keeper = merge(

@@ -123,6 +123,13 @@ def masked_median(stack: np.ndarray) -> np.ndarray:
     return np.where(looks > 0, (lower + upper) // 2, 0).astype(np.uint16)
 
 
+def average(pixels: np.ndarray, factor: int) -> np.ndarray:
+    """Mean of squares of `factor` by `factor` pixels of an array (band, row, column), rounded, in its own type."""
+    bands, rows, columns = pixels.shape
+    blocks = pixels.reshape(bands, rows // factor, factor, columns // factor, factor)
+    return np.rint(blocks.mean(axis=(2, 4), dtype=np.float64)).astype(pixels.dtype)
+
+
 def strips(bounds: Bounds, rows: int) -> Iterator[Bounds]:
     """`bounds` cut into strips of at most `rows` pixels, from the top down."""
     left, bottom, right, top = bounds

@@ -15,7 +15,7 @@ import rasterio
 from affine import Affine
 from rasterio.errors import RasterioError
 
-from kilnscan.composite import open_scenes
+from kilnscan.composite import average, open_scenes
 from kilnscan.config import RGB, Imagery
 from kilnscan.errors import ImageryError
 from kilnscan.files import content_name, digest, replacing
@@ -216,10 +216,3 @@ class _Averaging:
         factor = round(resolution_m / self.native_m)
         pixels, valid = self.reader.read(bounds, resolution_m / factor)
         return average(pixels, factor), valid[::factor, ::factor]
-
-
-def average(pixels: np.ndarray, factor: int) -> np.ndarray:
-    """Mean of squares of `factor` by `factor` pixels of an array (band, row, column), rounded, in its own type."""
-    bands, rows, columns = pixels.shape
-    blocks = pixels.reshape(bands, rows // factor, factor, columns // factor, factor)
-    return np.rint(blocks.mean(axis=(2, 4), dtype=np.float64)).astype(pixels.dtype)

@@ -19,7 +19,8 @@ from kilnscan.lattice import CHIP_M, chip_bounds, nearest_vertex, window_bounds
 from kilnscan.obb import from_polygons
 
 BASEMAP_PX = 2048
-CHIP_PX = 256
+CHIP_PX = 320
+"""Edge of a kiln's picture, which shows one chip's width (160 m) around its centre."""
 
 Bounds = tuple[float, float, float, float]
 
@@ -67,7 +68,7 @@ def _mercator_bounds(path: str) -> Bounds:
 def write_chips(
     folder: Path, kilns: gpd.GeoDataFrame, chips: dict[tuple[int, int, int], str], store: Path
 ) -> list[str]:
-    """A JPEG (256 px, 320 m) of each kiln with its box; the files' names, empty where there is no imagery.
+    """A JPEG (320 px, 160 m) of each kiln with its box; the files' names, empty where there is no imagery.
 
     `kilns` in EPSG:4326; `chips` names stored chips by (epsg, i, j). North is up in the grid of the chips.
     """
@@ -80,9 +81,11 @@ def write_chips(
             if picture is None:
                 continue
             left, _, _, top = window_bounds(window)
-            scale = CHIP_PX / (2 * CHIP_M)
+            scale = CHIP_PX / CHIP_M
             ring = [((x - left) * scale, (top - y) * scale) for x, y in polygon.exterior.coords]
-            ImageDraw.Draw(picture).line(ring, fill=(255, 255, 255), width=1)
+            ImageDraw.Draw(picture).line(ring, fill=(255, 255, 255), width=2)
+            corner = round((box[0] - left) * scale) - CHIP_PX // 2, round((top - box[1]) * scale) - CHIP_PX // 2
+            picture = picture.crop((*corner, corner[0] + CHIP_PX, corner[1] + CHIP_PX))
             names[index] = f"{kilns['id'].iloc[index]}.jpg"
             with replacing(folder / names[index]) as temporary:
                 picture.save(temporary, quality=85)
@@ -103,8 +106,8 @@ def _picture(
         return None
     values = np.concatenate([pixels[:, valid] for _, pixels, valid in parts], axis=1)
     low, high = np.percentile(values, (1, 99)) if values.size else (0, 1)
-    side = CHIP_PX // 2
-    whole = Image.new("RGB", (CHIP_PX, CHIP_PX), (200, 200, 200))
+    side = CHIP_PX
+    whole = Image.new("RGB", (2 * CHIP_PX, 2 * CHIP_PX), (200, 200, 200))
     for (west, _, _, north), pixels, _ in parts:
         shown = np.clip((pixels - low) / max(high - low, 1) * 255, 0, 255).astype(np.uint8).transpose(1, 2, 0)
         tile = Image.fromarray(shown).resize((side, side), Image.Resampling.BICUBIC)

@@ -85,6 +85,6 @@ def _meta(
         "metrics": metrics,
         "commit": commit(),
         "licences": sorted({config["imagery"]["licence"], "Contains modified Copernicus Sentinel data"}),
-        "attribution": config["imagery"]["attribution"],
+        "attribution": [config["imagery"]["attribution"]],
         "bounds": [round(float(value), 6) for value in tables["coverage"].total_bounds],
     }

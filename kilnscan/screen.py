@@ -10,7 +10,7 @@ from rasterio.features import geometry_mask
 from rasterio.windows import Window
 
 from kilnscan import features
-from kilnscan.composite import SceneReader, open_scenes, strips
+from kilnscan.composite import SceneReader, average, open_scenes, strips
 from kilnscan.config import RGB
 from kilnscan.errors import ModelError
 from kilnscan.files import replacing, sha256_file
@@ -83,12 +83,14 @@ def screen_tile(
 
 
 def _shrink_into(overview: np.ndarray, pixels: np.ndarray, row: int, bands: list[str]) -> None:
-    """Put every fourth pixel of a strip (band, row, column) into the overview; strips are multiples of four rows.
+    """Put the means of 4 by 4 pixels of a strip (band, row, column) into the overview; strips begin at whole fours.
 
     In natural colours where the bands allow, else in those of the first three bands.
     """
     shown = RGB if set(RGB) <= set(bands) else bands[:3]
-    rgb = pixels[[bands.index(band) for band in shown], ::4, ::4]
+    rgb = pixels[[bands.index(band) for band in shown]]
+    rows, columns = (size - size % 4 for size in rgb.shape[1:])
+    rgb = average(rgb[:, :rows, :columns], 4) * rgb[:, :rows:4, :columns:4].astype(bool)
     overview[:, row // 4 : row // 4 + rgb.shape[1], : rgb.shape[2]] = rgb
 
 

@@ -129,6 +129,7 @@ class Patches:
 
     @classmethod
     def of(cls, items: list[tuple[np.ndarray, int, int]]) -> "Patches":
+        """Patches of (outline, code, edge) triples."""
         outlines, codes, edges = zip(*items, strict=True)
         starts = np.concatenate([[0], np.cumsum([len(outline) for outline in outlines])])
         # Whole pixels of the landscape, not of a block: PIL cuts fractions towards zero, so blocks would disagree.

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import shapely
 
+from kilnscan.composite import average
 from kilnscan.config import Imagery
 from kilnscan.errors import ImageryError
 from kilnscan.grid import Tile
-from kilnscan.imagery import Cog, Sentinel2, acquire, acquire_for_tile, average, read_chip
+from kilnscan.imagery import Cog, Sentinel2, acquire, acquire_for_tile, read_chip
 from kilnscan.lattice import CHIP_M
 
 BOUNDS = (449_600, 2_096_000, 454_400, 2_100_800)

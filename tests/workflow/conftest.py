@@ -94,13 +94,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     write_scenes(landscape, folder / "input")
     write_truth(landscape, folder / "input")
     for sheet in SHEETS:
-        write_sheet(landscape, sheet, folder / "input" / f"{sheet}.tif")
+        write_sheet(landscape, sheet, folder / "input" / "imagery" / f"{sheet}.tif")
     config = yaml.safe_load((ROOT / "config" / "regions" / "demo.yaml").read_text())
     del config["landscape"], config["train"], config["exposure"]
     write_area(folder / "area.geojson", MIDDLE, BEYOND)
     config["region"] = {"name": "small", "aoi": "area.geojson", "synthetic": True}
     config["sentinel2"]["catalog"] = "input/catalog.json"
-    config["imagery"]["paths"] = "input/*.tif"
+    config["imagery"]["paths"] = "input/imagery/*.tif"
     config["reference"]["path"] = "input/truth.geojson"
     (folder / "region.yaml").write_text(yaml.safe_dump(config))
     project = Project(folder)
