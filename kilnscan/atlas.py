@@ -71,8 +71,8 @@ def build_kilns(
     """Merged detections inside the area of interest, one row per kiln, sorted by id, EPSG:4326.
 
     `detections` and `candidates` are those of all tiles in EPSG:4326. `facts` are columns that are the same for all
-    rows: first_seen, last_seen, provider, licence, attribution. A kiln's score is the geometric mean of what the
-    detector and the screen say of it: on regions left out of training that ranks better than the detector alone.
+    rows: first_seen, last_seen, provider, licence, attribution. A kiln's score is the mean of what the detector and
+    the screen say of it: on regions left out of training that ranks better than the detector alone.
     """
     lon, lat = centres(detections.geometry)
     keeper = merge(
@@ -93,7 +93,7 @@ def build_kilns(
         {
             "id": [mgrs_10m(x, y) for x, y in zip(lon[chosen], lat[chosen], strict=True)],
             "type": rows["type"].astype("str").to_numpy(),
-            "score": np.round(np.sqrt(rows["score"].to_numpy() * screen_score), 4),
+            "score": np.round((rows["score"].to_numpy() + screen_score) / 2, 4),
             "lon": np.round(lon[chosen], DEGREE_DIGITS),
             "lat": np.round(lat[chosen], DEGREE_DIGITS),
             "length_m": rows["length_m"].to_numpy(),

@@ -158,7 +158,7 @@ class Atlas(Section):
         0.3, gt=0, le=1, description="Detections that overlap more than this (IoU) are one kiln."
     )
     min_score: float = Field(
-        0.45, ge=0, le=1, description="Kilns scored lower by the two stages together (geometric mean) are left out."
+        0.45, ge=0, le=1, description="Kilns scored lower by the two stages together (mean) are left out."
     )
 
 
@@ -209,12 +209,14 @@ class Training(Section):
     type_column: str = Field("kiln_type", description="Column of the labels that holds the type.")
     resolution_m: float = Field(2.5, gt=0, description="Metres per pixel that the detector sees.")
     window_px: int = Field(128, ge=64, le=1024, description="Edge of the square that the detector sees, in pixels.")
-    epochs: int = Field(10, ge=1, description="Training epochs of the detector, of 2,000 windows each.")
-    epochs_after_mistakes: int = Field(
-        10, ge=0, description="Further epochs with what it took for kilns in the training regions as negatives."
+    epochs: int = Field(
+        30, ge=1, description="Epochs of 2,000 windows for the detector; the last 60 % also see its own mistakes."
+    )
+    label_shift_m: tuple[float, float] = Field(
+        (0, 0), description="What to add to the labels, east and north in metres, to bring them onto the pixels."
     )
     confidence: float = Field(
-        0.15, gt=0, lt=1, description="Score from which the detector reports a box; `atlas.min_score` decides later."
+        0.1, gt=0, lt=1, description="Score from which the detector reports a box; `atlas.min_score` decides later."
     )
     seed: int = Field(0, description="Seed of every random draw.")
     description: str = Field("", description="What the labels and pixels are, with licence; goes to the model card.")

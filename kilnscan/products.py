@@ -17,7 +17,7 @@ TABLES = ("kilns", "candidates", "acquired", "coverage")
 
 
 def publish_atlas(
-    inputs: dict[str, Any], outputs: dict[str, str], config: dict[str, Any], models: dict[str, str], bundle: str
+    inputs: dict[str, Any], outputs: dict[str, str], config: dict[str, Any], models: dict[str, str]
 ) -> None:
     """Write all products of a region.
 
@@ -46,7 +46,6 @@ def publish_atlas(
             quicklook_bounds=bounds,
             thumbs=thumbs,
             downloads=[outputs["gpkg"], outputs["geoparquet"], outputs["provenance"]],
-            bundle=bundle,
         )
 
 

@@ -92,6 +92,7 @@ def write_pmtiles(path: str | Path, table: gpd.GeoDataFrame, layer: str, minzoom
 
     An empty table gives a valid archive that holds one empty tile. Raises KilnscanError if tippecanoe fails.
     """
+    table = table[~(table.geometry.is_empty | table.geometry.isna())]  # a tile may have acquired nothing
     with replacing(path) as temporary:
         if table.empty:
             _write_empty_pmtiles(temporary, layer)
@@ -101,14 +102,8 @@ def write_pmtiles(path: str | Path, table: gpd.GeoDataFrame, layer: str, minzoom
         # tippecanoe stores its command line in the archive: relative names keep machine paths out of it
         command = [
             *("tippecanoe", "--quiet", "--output", temporary.name, "--layer", layer, "--name", layer),
-            *(
-                "--minimum-zoom",
-                str(minzoom),
-                "--maximum-zoom",
-                str(maxzoom),
-                "--drop-densest-as-needed",
-                "--no-tile-stats",
-            ),
+            *("--minimum-zoom", str(minzoom), "--maximum-zoom", str(maxzoom)),
+            *("--drop-densest-as-needed", "--no-tile-stats"),
             *("--temporary-directory", ".", "--projection", "EPSG:4326", rows.name),
         ]
         done = subprocess.run(  # noqa: S603, the program is the wheel's own and no shell reads the names

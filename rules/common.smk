@@ -171,4 +171,11 @@ def training_sheets(wildcards):
 def training_content(wildcards):
     """Content of the composites and labels that a model learns from."""
     regions = training_regions(wildcards)
-    return content(*[region[key] for region in regions for key in ("mosaic", "labels") if region[key]])
+    return content(
+        *[
+            region[key]
+            for region in regions
+            for key in ("mosaic", "labels")
+            if region[key]
+        ]
+    )

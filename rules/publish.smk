@@ -37,7 +37,7 @@ rule publish:
         config=settings.model_dump(mode="json", exclude={"train", "tiling"}),
         models={"screen": settings.screen.model, "detector": settings.detect.model},
         content=content(settings.screen.model, settings.detect.model),
-        site=f"{workflow.basedir}/site/dist",
+        site=content_name(f"{workflow.basedir}/site/dist/app.js"),
         code=code_of("publish_atlas"),
     script:
         "../scripts/publish_atlas.py"

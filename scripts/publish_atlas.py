@@ -5,7 +5,7 @@ from kilnscan.products import publish_atlas
 
 
 def main(inputs: dict, outputs: dict, params: dict) -> None:
-    publish_atlas(inputs, outputs, params["config"], params["models"], params["site"])
+    publish_atlas(inputs, outputs, params["config"], params["models"])
 
 
 if "snakemake" in globals():

@@ -29,7 +29,7 @@ class Project:
 
     def snakemake(self, *arguments: str, check: bool = True, env: dict[str, str] | None = None) -> str:
         """Run Snakemake; everything it printed."""
-        command = [sys.executable, "-m", "snakemake", "--configfile", "region.yaml", *arguments]
+        command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", "region.yaml"]
         run = subprocess.run(
             command,
             cwd=self.folder,
