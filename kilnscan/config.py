@@ -158,7 +158,7 @@ class Atlas(Section):
         0.3, gt=0, le=1, description="Detections that overlap more than this (IoU) are one kiln."
     )
     min_score: float = Field(
-        0.45, ge=0, le=1, description="Kilns scored lower by the two stages together (mean) are left out."
+        0.48, ge=0, le=1, description="Kilns scored lower by the two stages together (mean) are left out."
     )
 
 
