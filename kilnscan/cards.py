@@ -1,5 +1,6 @@
 """Model cards: what a model learned from, how well it does elsewhere, under which licence."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def screen_card(forest: Forest, path: str | Path, description: str) -> str:
 def detector_card(path: str | Path, metadata: dict[str, str], regions: dict[str, int], description: str) -> str:
     """Card of a detector, Markdown."""
     rows = [
-        ("Use", f"oriented boxes of {metadata['kilnscan:classes']} at {metadata['kilnscan:resolution_m']} m per pixel"),
+        ("Use", f"oriented boxes of {', '.join(json.loads(metadata['kilnscan:classes']))} at {metadata['kilnscan:resolution_m']} m per pixel"),
         ("Trained on", f"{_regions(regions)}. {description}"),
         ("Engine", "YOLO11-OBB from scratch by ultralytics, exported to ONNX"),
         ("Threshold", metadata["kilnscan:threshold"]),
