@@ -91,4 +91,5 @@ def area_on_mosaic(area: BaseGeometry | None, paths: list[str]) -> BaseGeometry:
             f"{tuple(round(v, 3) for v in footprint.bounds)} (west, south, east, north): "
             "check `region.aoi` and `sentinel2.path`."
         )
-    return area
+    parts = shapely.get_parts(area.intersection(footprint))
+    return shapely.MultiPolygon([part for part in parts if part.geom_type == "Polygon"])

@@ -30,15 +30,16 @@ def build_atlas(inputs: dict[str, list[str]], settings: dict[str, Any]) -> dict[
     imagery = dict(zip(names, map(read_json, inputs["imagery"]), strict=True))
     seen = dict(zip(names, map(read_json, inputs["seen"]), strict=True))
     candidates = _candidates(names, inputs["candidates"])
-    detections = concat_tables(inputs["detections"])
-    dates = sorted({date for entry in imagery.values() for date in entry["dates"]})
+    # two tiles with candidates on either side of their border look at the same window
+    detections = concat_tables(inputs["detections"]).drop_duplicates(["x", "y", "window_i", "window_j", "score"])
     facts = {
-        "first_seen": dates[0] if dates else "",
-        "last_seen": dates[-1] if dates else "",
         **{name: imagery[names[0]][name] for name in ("provider", "licence", "attribution")},
         "synthetic": any(read_json(path)["synthetic"] for path in inputs["scenes"]),
     }
     kilns = build_kilns(detections, candidates, tiles, Atlas.model_validate(settings["atlas"]), facts)
+    for column, which in (("last_seen", -1), ("first_seen", 0)):
+        dates = [(imagery[tile]["dates"] or [""])[which] for tile in kilns["tile"]]
+        kilns.insert(kilns.columns.get_loc("screen_score") + 1, column, pd.array(dates, dtype="str"))
     kilns = add_exposure(kilns, Exposure.model_validate(settings["exposure"]))
     acquired = build_acquired(imagery.values(), tiles)
     coverage = build_coverage(tiles, seen, candidates, imagery, kilns, acquired, settings["min_clear"])
@@ -71,7 +72,7 @@ def build_kilns(
     """Merged detections inside the area of interest, one row per kiln, sorted by id, EPSG:4326.
 
     `detections` and `candidates` are those of all tiles in EPSG:4326. `facts` are columns that are the same for all
-    rows: first_seen, last_seen, provider, licence, attribution. A kiln's score is the mean of what the detector and
+    rows: provider, licence, attribution. A kiln's score is the mean of what the detector and
     the screen say of it: on regions left out of training that ranks better than the detector alone.
     """
     lon, lat = centres(detections.geometry)

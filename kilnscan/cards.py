@@ -26,8 +26,12 @@ def screen_card(forest: Forest, path: str | Path, description: str) -> str:
 
 def detector_card(path: str | Path, metadata: dict[str, str], regions: dict[str, int], description: str) -> str:
     """Card of a detector, Markdown."""
+    classes = ", ".join(json.loads(metadata["kilnscan:classes"]))
     rows = [
-        ("Use", f"oriented boxes of {', '.join(json.loads(metadata['kilnscan:classes']))} at {metadata['kilnscan:resolution_m']} m per pixel"),
+        (
+            "Use",
+            f"oriented boxes of {classes} at {metadata['kilnscan:resolution_m']} m per pixel",
+        ),
         ("Trained on", f"{_regions(regions)}. {description}"),
         ("Engine", "YOLO11-OBB from scratch by ultralytics, exported to ONNX"),
         ("Threshold", metadata["kilnscan:threshold"]),

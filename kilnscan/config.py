@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from kilnscan.errors import ConfigError
 from kilnscan.files import replacing
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Paths = str | list[str]
+# YAML reads an unquoted day as a date
+Day = Annotated[str, BeforeValidator(str), Field(pattern=r"^(\d{4}-\d{2}-\d{2})?$")]
 
 RGB = ["B04", "B03", "B02"]
 SIX = ["B02", "B03", "B04", "B08", "B11", "B12"]
@@ -26,8 +28,18 @@ SIX = ["B02", "B03", "B04", "B08", "B11", "B12"]
 def files_named(paths: Paths) -> list[str]:
     """Files and URLs that a path, a glob, or a list of them names, in a fixed order."""
     named = [paths] if isinstance(paths, str) else paths
-    globbed = [sorted(glob.glob(name)) if glob.has_magic(name) else [name] for name in named]  # noqa: PTH207 (may be absolute)
+    globbed = [sorted(glob.glob(name)) if _is_glob(name) else [name] for name in named]  # noqa: PTH207 (may be absolute)
     return [file for files in globbed for file in files]
+
+
+def is_remote(path: str) -> bool:
+    """Whether GDAL reads `path` over a network rather than from a file here."""
+    return "://" in path or path.startswith("/vsi")
+
+
+def _is_glob(name: str) -> bool:
+    """Whether `name` stands for several files; a `?` in a URL or a bracket in a file's name does not."""
+    return glob.has_magic(name) and not is_remote(name) and not Path(name).exists()
 
 
 class Section(BaseModel):
@@ -80,7 +92,7 @@ class Mosaic(Section):
     source: Literal["mosaic"] = Field(description="An existing composite.")
     path: Paths = Field(description="GeoTIFF, VRT or COG, uint8 or uint16, any CRS; a list or a glob of several.")
     bands: list[str] = Field(RGB, min_length=3, description="What its first bands are, by Sentinel-2 name.")
-    date: str = Field("", description="When it was taken, YYYY-MM-DD, if known; shown as date of the kilns.")
+    date: Day = Field("", description="When it was taken, YYYY-MM-DD, if known; shown as date of the kilns.")
     min_clear: float = Field(
         0.5, ge=0, le=1, description="A tile with a smaller share of valid pixels is reported as cloudy."
     )
@@ -124,13 +136,15 @@ class Imagery(Section):
         "Contains modified Copernicus Sentinel data", description="Licence that travels with every chip to the map."
     )
     attribution: str = Field("Copernicus Sentinel data", description="Who must be named beside the pictures.")
-    date: str = Field("", description="`cog`: when it was taken, YYYY-MM-DD.")
+    date: Day = Field("", description="`cog`: when it was taken, YYYY-MM-DD.")
     show: bool = Field(True, description="Whether the licence allows showing small pictures on the map.")
 
     @model_validator(mode="after")
     def _cog_needs_paths(self) -> "Imagery":
         if self.provider == "cog" and not self.paths:
             raise ValueError("provider `cog` needs `imagery.paths`")
+        if self.provider == "cog" and not {"licence", "attribution"} <= self.model_fields_set:
+            raise ValueError("provider `cog` needs `imagery.licence` and `imagery.attribution`: they go to the map")
         return self
 
     @property
@@ -145,6 +159,9 @@ class Detect(Section):
     model: str = Field("models/s2-rgb-detector.onnx", description="YOLO-OBB exported to ONNX.")
     confidence: float | None = Field(
         None, ge=0, le=1, description="Boxes below this score are dropped; the model's own if empty."
+    )
+    resolution_m: float | None = Field(
+        None, gt=0, description="Metres per pixel of a model that ultralytics exported itself; kilnscan's own say it."
     )
 
 
@@ -179,7 +196,6 @@ class Exposure(Section):
 
     schools: str | None = Field(None, description="Vector file of schools (points).")
     population: str | None = Field(None, description="Raster of people per cell.")
-    plants: str | None = Field(None, description="Vector file of other sources (points with name and sector).")
 
 
 class Landscape(Section):
@@ -195,6 +211,12 @@ class TrainingRegion(Section):
     mosaic: str | None = Field(None, description="Composite to learn from.")
     labels: str | None = Field(None, description="Kilns as polygons, with their type in a column.")
     seed: int | None = Field(None, description="Instead of both: a synthetic landscape of this seed.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "TrainingRegion":
+        if bool(self.mosaic and self.labels) == (self.seed is not None):
+            raise ValueError("a training region needs either `mosaic` and `labels`, or `seed`")
+        return self
 
 
 class Training(Section):

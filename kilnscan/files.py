@@ -17,7 +17,8 @@ from kilnscan.errors import KilnscanError, TableError
 
 WHOLE_BYTES = 1 << 26  # files up to 64 MiB are hashed whole
 END_BYTES = 1 << 20
-FULL_BYTES = 1 << 16  # a disk with less than this left is full
+SAMPLES, SAMPLE_BYTES = 256, 1 << 16
+FULL_BYTES = 1 << 23  # a write that fails with less than this left (a raster's buffers) failed for lack of space
 
 
 @contextmanager
@@ -102,10 +103,10 @@ def sha256_file(path: str | Path) -> str:
 
 
 def content_name(path: str | Path) -> str:
-    """A name that changes with a file's content and not with its time: its hash, or for large files that of its ends.
+    """A name that changes with a file's content and not with its time: its hash, or for large files that of samples.
 
-    A tiled TIFF lists the size of each compressed block at one end, so other pixels give another name there too.
-    What is not a local file (a URL) is named by itself.
+    Of files over 64 MiB both ends count (a compressed TIFF lists its blocks' sizes at one of them) and blocks spread
+    evenly between. What is not a local file (a URL) is named by itself.
     """
     if not Path(path).is_file():
         return str(path)
@@ -114,6 +115,10 @@ def content_name(path: str | Path) -> str:
     if length <= WHOLE_BYTES:
         return sha256_file(path)
     with path.open("rb") as handle:
-        ends = handle.read(END_BYTES)
+        sampled = hashlib.sha256(handle.read(END_BYTES))
+        for part in range(1, SAMPLES):
+            handle.seek(length * part // SAMPLES)
+            sampled.update(handle.read(SAMPLE_BYTES))
         handle.seek(-END_BYTES, os.SEEK_END)
-        return f"{length}:{hashlib.sha256(ends + handle.read()).hexdigest()}"
+        sampled.update(handle.read())
+    return f"{length}:{sampled.hexdigest()}"

@@ -15,10 +15,12 @@ import rasterio
 from affine import Affine
 from rasterio.errors import RasterioError
 
+from kilnscan import composite
 from kilnscan.composite import average, open_scenes
 from kilnscan.config import RGB, Imagery
 from kilnscan.errors import ImageryError
 from kilnscan.files import content_name, digest, replacing
+from kilnscan.fingerprint import fingerprint
 from kilnscan.grid import Bounds
 from kilnscan.lattice import CHIP_M, Vertex, chip_bounds, chips_of, windows_of
 from kilnscan.reader import MosaicReader, Reader
@@ -73,7 +75,8 @@ class Sentinel2:
 
     def __init__(self, scenes: dict[str, Any]) -> None:
         self.reader = open_scenes(scenes)
-        self._source = digest({key: value for key, value in scenes.items() if key not in ("tile", "fingerprint")})
+        listed = {key: value for key, value in scenes.items() if key not in ("tile", "fingerprint")}
+        self._source = digest([fingerprint(composite.__file__), listed])  # these pixels are computed: so is their name
         missing = [band for band in RGB if band not in self.reader.bands]
         if missing:
             raise ImageryError(f"The provider `sentinel2` needs the bands {RGB}; `sentinel2.bands` lacks {missing}.")

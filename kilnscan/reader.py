@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from rasterio.warp import transform_bounds
 
+from kilnscan.errors import ImageryError
 from kilnscan.grid import Bounds, zone_of
 from kilnscan.mosaic import open_mosaic, read_mosaic
 
@@ -48,10 +49,13 @@ class MosaicReader:
 
     @cached_property
     def _extents(self) -> dict[str, Bounds]:
-        extents = {}
+        extents, kinds = {}, {}
         for path in self.paths:
             with open_mosaic(path, len(self.bands)) as source:
                 extents[path] = transform_bounds(source.crs, f"EPSG:{self.epsg}", *source.bounds)
+                kinds[source.dtypes[0]] = path
+        if len(kinds) > 1:
+            raise ImageryError(f"{' and '.join(kinds.values())} are {' and '.join(kinds)}: convert all to one type.")
         return extents
 
     def files_at(self, bounds: Bounds) -> list[str]:

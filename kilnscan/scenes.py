@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from kilnscan.config import Mosaic, Stac
 from kilnscan.errors import CatalogueError
 from kilnscan.files import content_name, digest
-from kilnscan.grid import Tile
+from kilnscan.grid import SQUARE_M, Tile
 
 HALO_M = 1500.0
 """How far beyond its own land a tile may look, in metres; every stage's halo fits into it."""
@@ -109,21 +109,28 @@ def choose_scenes(tile: Tile, source: Stac, items: list[Item]) -> dict[str, Any]
     """The scene list of a tile: dates with their granules, links resolved, reflectance offsets settled.
 
     A date holds every granule in the tile's zone that meets the land the tile reads, because a granule ends 40 m
-    past two sides of its square. Dates are the least cloudy ones, listed in time order.
+    past two sides of its square. Dates are the least cloudy ones of the tile's whole MGRS square, so that they do not
+    depend on how it is subdivided, listed in time order.
     """
-    reach = shapely.box(*tile.read_bounds(HALO_M))
+    west, south = (value // SQUARE_M * SQUARE_M for value in tile.bounds[:2])
+    square = shapely.box(west, south, west + SQUARE_M, south + SQUARE_M)
     by_date: dict[date, list[Item]] = defaultdict(list)
     for item in items:
         day = item.properties.datetime.date()
-        if item.epsg == tile.epsg and source.start <= day <= source.end and _extent(item).intersects(reach):
+        if item.epsg == tile.epsg and source.start <= day <= source.end and _extent(item).intersects(square):
             by_date[day].append(item)
     cloud = {day: sum(i.properties.cloud for i in group) / len(group) for day, group in by_date.items()}
     days = sorted((day for day in by_date if cloud[day] <= source.max_cloud), key=lambda day: (cloud[day], day))
     folder = Path(source.catalog).parent
+    reach = shapely.box(*tile.read_bounds(HALO_M))
     chosen = [
         {
             "date": day.isoformat(),
-            "items": [_granule(item, source.bands, folder) for item in sorted(by_date[day], key=lambda i: i.id)],
+            "items": [
+                _granule(item, source.bands, folder)
+                for item in sorted(by_date[day], key=lambda i: i.id)
+                if _extent(item).intersects(reach)
+            ],
         }
         for day in sorted(days[: source.max_dates])
     ]

@@ -31,7 +31,10 @@ rule atlas:
     params:
         tiles=[tile.spec() for tile in tiles.values()],
         atlas=settings.atlas.model_dump(mode="json"),
-        exposure=settings.exposure.model_dump(mode="json", exclude={"plants"}),
+        exposure=settings.exposure.model_dump(mode="json"),
+        files=content(
+            *filter(None, (settings.exposure.schools, settings.exposure.population))
+        ),
         min_clear=settings.sentinel2.min_clear,
         code=code_of("build_atlas"),
     script:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from kilnscan.aoi import area_on_mosaic, read_area
-from kilnscan.config import load_config
+from kilnscan.config import is_remote, load_config
 from kilnscan.errors import KilnscanError
 from kilnscan.files import content_name
 from kilnscan.fingerprint import fingerprint
@@ -66,7 +66,7 @@ def content(*paths):
 
 def local_files(paths):
     """Those of `paths` that are files, not URLs."""
-    return [outside(path) for path in paths if "://" not in path]
+    return [outside(path) for path in paths if not is_remote(path)]
 
 
 def mem_mb(base, per_megapixel):

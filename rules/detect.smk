@@ -25,6 +25,7 @@ rule detect:
     params:
         model=content(settings.detect.model),
         confidence=settings.detect.confidence,
+        resolution_m=settings.detect.resolution_m,
         store="results/imagery",
         code=code_of("detect_kilns"),
     script:

@@ -24,6 +24,7 @@ rule imagery:
         runtime=minutes(20, 2),
     params:
         provider=settings.imagery.model_dump(mode="json", exclude={"show"}),
+        files=content(*settings.imagery.files),
         store="results/imagery",
         code=code_of("acquire_imagery"),
     script:

@@ -9,17 +9,12 @@ from kilnscan.files import read_json
 from kilnscan.tables import write_table
 
 
-def main(imagery: str, model: str, detections: str, store: str, confidence: float | None, threads: int) -> None:
-    detector = Detector.load(model)
-    write_table(detections, detect_tile(read_json(imagery), Path(store), detector, confidence, threads))
+def main(imagery: str, model: str, detections: str, params: dict, threads: int) -> None:
+    detector = Detector.load(model, params["resolution_m"])
+    found = detect_tile(read_json(imagery), Path(params["store"]), detector, params["confidence"], threads)
+    write_table(detections, found)
 
 
 if "snakemake" in globals():
     with job(snakemake.log[0]):
-        main(
-            **snakemake.input,
-            **snakemake.output,
-            store=snakemake.params.store,
-            confidence=snakemake.params.confidence,
-            threads=snakemake.threads,
-        )
+        main(**snakemake.input, **snakemake.output, params=dict(snakemake.params), threads=snakemake.threads)

@@ -47,7 +47,7 @@ def test_a_kiln_is_named_by_its_place():
 
 def test_the_screen_score_is_that_of_the_nearest_candidate():
     kilns = kilns_of([(449_000, 2_099_000), (451_500, 2_101_500)], [(449_010, 2_099_000)])
-    assert sorted(kilns["screen_score"]) == [0, 0.9]
+    assert kilns["screen_score"].tolist() == [0.9]  # without a candidate the other one scores too little to stay
 
 
 def test_the_score_is_the_mean_of_both_stages_and_low_ones_are_left_out():

@@ -1,10 +1,11 @@
 """A region file is checked to the last key, and the generated files follow the models."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from kilnscan.config import default_yaml, load_config, read_yaml, schema_json
+from kilnscan.config import default_yaml, files_named, load_config, read_yaml, schema_json
 from kilnscan.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +33,9 @@ def test_the_smallest_region_file_runs_on_the_models_for_real_rgb():
         ({"tiling": {"size_km": 30}}, "`tiling.size_km`"),
         ({"screen": {"threshold": 1.5}}, "`screen.threshold`"),
         ({"imagery": {"provider": "cog"}}, "needs `imagery.paths`"),
+        ({"imagery": {"provider": "cog", "paths": ["a.tif"]}}, "needs `imagery.licence`"),
+        ({"imagery": {"date": "last spring"}}, "`imagery.date`"),
+        ({"train": {"name": "x", "regions": [{"name": "y", "mosaic": "y.tif"}]}}, "either `mosaic` and `labels`"),
         ({"region": {"name": "x", "aoi": [1, 2, 3]}}, "four numbers"),
         ({"sentinel2": STAC}, "need an area of interest"),
     ],
@@ -60,3 +64,15 @@ def test_shipped_region_files_are_valid(path):
 def test_generated_files_are_in_step_with_the_models():
     assert (ROOT / "config" / "config.default.yaml").read_text(encoding="utf-8") == default_yaml()
     assert (ROOT / "config" / "config.schema.json").read_text(encoding="utf-8") == schema_json()
+
+
+def test_an_unquoted_day_is_a_day():
+    config = load_config(SMALLEST | {"imagery": {"date": date(2024, 1, 31)}})
+    assert config.imagery.date == "2024-01-31"
+
+
+def test_signed_urls_are_not_globs():
+    assert files_named(["https://example.org/a.tif?sig=1", "/vsis3/b/c?.tif"]) == [
+        "https://example.org/a.tif?sig=1",
+        "/vsis3/b/c?.tif",
+    ]

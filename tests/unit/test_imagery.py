@@ -12,6 +12,7 @@ from kilnscan.grid import Tile
 from kilnscan.imagery import Cog, Sentinel2, acquire, acquire_for_tile, read_chip
 from kilnscan.lattice import CHIP_M
 
+RIGHTS = {"licence": "CC0", "attribution": "nobody"}
 BOUNDS = (449_600, 2_096_000, 454_400, 2_100_800)
 TILE = Tile("45QVA", 32645, BOUNDS, shapely.box(*BOUNDS))
 
@@ -67,7 +68,7 @@ def test_the_same_scenes_seen_from_another_tile_give_the_same_name(scenes, tmp_p
 
 def test_land_without_imagery_is_listed_not_skipped(raster, tmp_path, scenes):
     path = raster("hr.tif", np.full((3, 640, 640), 9, np.uint8), left=449_600, top=2_097_600, pixel=0.5)
-    config = Imagery(provider="cog", paths=[path], resolution_m=0.5)
+    config = Imagery(provider="cog", paths=[path], resolution_m=0.5, **RIGHTS)
     candidates = gpd.GeoDataFrame(geometry=[shapely.box(449_910, 2_097_400, 449_930, 2_097_420)], crs=32645)
     record = acquire_for_tile(scenes, candidates, config, tmp_path / "store")
     assert sorted(record["missing"]) == [(2812, 13108), (2812, 13109)]
@@ -80,7 +81,7 @@ def test_a_tile_without_candidates_needs_nothing(scenes, tmp_path):
 
 
 def test_a_changed_file_is_another_source(raster):
-    config = Imagery(provider="cog", paths=[raster("hr.tif", np.full((3, 640, 640), 9, np.uint8), pixel=0.5)])
+    config = Imagery(provider="cog", paths=[raster("hr.tif", np.full((3, 640, 640), 9, np.uint8), pixel=0.5)], **RIGHTS)
     chip = (round(450_000 / CHIP_M), round(2_099_840 / CHIP_M))
     first = Cog(config, 32645).source_of(chip)
     raster("hr.tif", np.full((3, 640, 640), 10, np.uint8), pixel=0.5)

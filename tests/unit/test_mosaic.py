@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import rasterio
+from rasterio.enums import ColorInterp
 
 from kilnscan.errors import ImageryError
 from kilnscan.mosaic import open_mosaic, read_mosaic
@@ -52,6 +54,26 @@ def test_where_composites_overlap_the_first_counts_and_gaps_are_filled(raster):
         and (pixels[:, :, :199] == first[:, :, :199]).all()
         and (pixels[:, :, 201:] == second[:, :, 201:]).all()
     )
+
+
+@pytest.mark.parametrize("resolution_m", [10, 2.5])
+def test_an_alpha_band_says_what_is_valid(raster, resolution_m):
+    path = raster("rgba.tif", noise(bands=4))
+    with rasterio.open(path, "r+") as target:
+        target.colorinterp = [ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha]
+        alpha = np.full((400, 400), 255, np.uint8)
+        alpha[:100] = 0
+        target.write(alpha, 4)
+    bounds = (450_000, 2_096_000, 454_000, 2_100_000)
+    pixels, valid = read_mosaic(path, 32645, bounds, resolution_m, [1, 2, 3])
+    rows = round(1000 / resolution_m)
+    assert pixels.shape[0] == 3 and not valid[: rows - 4].any() and valid[rows + 4 :].all()
+
+
+def test_composites_of_different_types_are_refused(raster):
+    paths = (raster("a.tif", noise()), raster("b.tif", noise(dtype=np.uint16)))
+    with pytest.raises(ImageryError, match="convert all to one type"):
+        MosaicReader(paths, 32645, RGB, (0, 0, 0, 0)).files_at((450_000, 2_096_000, 454_000, 2_100_000))
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

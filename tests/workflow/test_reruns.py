@@ -89,6 +89,12 @@ def test_a_changed_forest_runs_the_screen(project):
     assert project.jobs() == chain("screen")
 
 
+def test_replaced_imagery_is_acquired_again(project):
+    sheet = project.folder / "input/imagery/nw.tif"
+    sheet.write_bytes(sheet.read_bytes() + b"\0")
+    assert project.jobs() == chain("imagery")
+
+
 def test_another_threshold_keeps_the_screen(project):
     project.configure(screen={"threshold": 0.6})
     assert project.jobs() == chain("candidates")
