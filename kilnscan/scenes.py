@@ -134,6 +134,7 @@ def choose_scenes(tile: Tile, source: Stac, items: list[Item]) -> dict[str, Any]
         }
         for day in sorted(days[: source.max_dates])
     ]
+    chosen = [day for day in chosen if day["items"]]  # granules of the square may not reach this part of it
     return _finish(
         {
             "tile": tile.spec(),

@@ -8,13 +8,38 @@ from pathlib import Path
 
 from kilnscan.aoi import area_on_mosaic, read_area
 from kilnscan.config import is_remote, load_config
-from kilnscan.errors import KilnscanError
+from kilnscan.errors import ConfigError, KilnscanError
 from kilnscan.files import content_name
 from kilnscan.fingerprint import fingerprint
 from kilnscan.grid import tiles_of
 
+
+def made_here(path):
+    """Whether the workflow makes a file itself."""
+    return str(path).startswith("results/")
+
+
+def check_files(key, paths):
+    """Raise ConfigError if a file that `key` names is neither there, nor remote, nor made by the workflow."""
+    for path in paths:
+        if not (is_remote(path) or made_here(path) or Path(path).is_file()):
+            raise ConfigError(
+                f"`{key}` names {path}, which does not exist: check the folder and the spelling."
+            )
+
+
 try:
     settings = load_config(config)
+    if settings.reference:
+        check_files(
+            "reference.path", settings.reference.files or [settings.reference.path]
+        )
+    if settings.imagery.provider == "cog":
+        check_files("imagery.paths", settings.imagery.files or [settings.imagery.paths])
+    check_files(
+        "exposure",
+        filter(None, (settings.exposure.schools, settings.exposure.population)),
+    )
     area = None if settings.region.aoi is None else read_area(settings.region.aoi)
     if settings.sentinel2.source == "mosaic":
         area = area_on_mosaic(area, settings.sentinel2.paths)
@@ -47,11 +72,6 @@ def tile_spec(wildcards):
 def per_tile(name):
     """The file called `name` of every tile."""
     return [f"<results>/tiles/{tile}/{name}" for tile in tiles]
-
-
-def made_here(path):
-    """Whether the workflow makes a file itself."""
-    return str(path).startswith("results/")
 
 
 def outside(path):

@@ -5,6 +5,8 @@ Makes: <results>/atlas/kilns.gpkg, kilns.geoparquet; <results>/site/ (the map, w
 beside both.
 """
 
+MODELS = [settings.screen.model, settings.detect.model]
+
 
 rule publish:
     """Write the GeoPackage, the GeoParquet and the map."""
@@ -36,7 +38,13 @@ rule publish:
     params:
         config=settings.model_dump(mode="json", exclude={"train", "tiling"}),
         models={"screen": settings.screen.model, "detector": settings.detect.model},
-        content=content(settings.screen.model, settings.detect.model),
+        content=content(
+            *[
+                path
+                for model in MODELS
+                for path in (model, Path(model).with_suffix(".md"))
+            ]
+        ),
         site=content_name(f"{workflow.basedir}/site/dist/app.js"),
         code=code_of("publish_atlas"),
     script:

@@ -29,6 +29,8 @@ def sentence(said):
         ({"screen": {"treshold": 0.4}}, "`screen.treshold` is not a key"),
         ({"region": {"aoi": "gone.geojson"}}, "gone.geojson does not exist"),
         ({"region": {"aoi": None}}, "aoi is missing"),
+        ({"reference": {"path": "gone.geojson"}}, "`reference.path` names gone.geojson"),
+        ({"imagery": {"paths": ["gone.tif"]}}, "`imagery.paths` names gone.tif"),
     ],
 )
 def test_a_wrong_configuration_is_refused_before_anything_runs(project, changes, says):
