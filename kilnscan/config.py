@@ -10,7 +10,6 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from kilnscan.errors import ConfigError
@@ -321,14 +320,6 @@ def default_yaml() -> str:
 def schema_json() -> str:
     """`config/config.schema.json`: the JSON schema for editors and the Workflow Catalog."""
     return json.dumps(Config.model_json_schema(), indent=1) + "\n"
-
-
-def read_yaml(path: str | Path) -> dict[str, Any]:
-    """A YAML file as a dictionary. Raises ConfigError."""
-    try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"The configuration file {path} cannot be read: {error}") from error
 
 
 if __name__ == "__main__":

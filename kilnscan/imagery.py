@@ -54,9 +54,11 @@ class Cog:
 
     def source_of(self, chip: Vertex) -> str:
         """Content names of the files that meet the chip."""
-        for path in self.reader.files_at(chip_bounds(chip)):
-            self._names.setdefault(path, content_name(path))
-        return digest([self._names[path] for path in self.reader.files_at(chip_bounds(chip))])
+        paths = self.reader.files_at(chip_bounds(chip))
+        for path in paths:
+            if path not in self._names:
+                self._names[path] = content_name(path)
+        return digest([self._names[path] for path in paths])
 
     def fetch(self, chips: list[Vertex]) -> Iterator[tuple[Vertex, np.ndarray, np.ndarray]]:
         """Read chip by chip."""

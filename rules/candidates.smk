@@ -21,8 +21,8 @@ rule candidates:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=mem_mb(1024, 4),
-        runtime=minutes(10, 0.5),
+        mem_mb=growing(1024, 4),
+        runtime=growing(10, 0.5),
     params:
         threshold=settings.screen.threshold,
         model=content(settings.screen.model),

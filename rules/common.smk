@@ -89,18 +89,8 @@ def local_files(paths):
     return [outside(path) for path in paths if not is_remote(path)]
 
 
-def mem_mb(base, per_megapixel):
-    """Memory for a job on a tile: grows with the land it owns (in million 10 m pixels) and doubles with each attempt."""
-
-    def needed(wildcards, attempt):
-        megapixels = tiles[wildcards.tile].own.area / 1e8
-        return int((base + per_megapixel * megapixels) * 2 ** (attempt - 1))
-
-    return needed
-
-
-def minutes(base, per_megapixel):
-    """Runtime limit of a job on a tile in minutes, doubled with each attempt."""
+def growing(base, per_megapixel):
+    """A resource that grows with the land a tile owns (in million 10 m pixels) and doubles with each attempt."""
 
     def needed(wildcards, attempt):
         megapixels = tiles[wildcards.tile].own.area / 1e8

@@ -20,8 +20,8 @@ rule detect:
         "../envs/core.yaml"
     threads: 2
     resources:
-        mem_mb=mem_mb(1024, 8),
-        runtime=minutes(10, 2),
+        mem_mb=growing(1024, 8),
+        runtime=growing(10, 2),
     params:
         model=content(settings.detect.model),
         confidence=settings.detect.confidence,

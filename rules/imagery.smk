@@ -20,8 +20,8 @@ rule imagery:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=mem_mb(1024, 4),
-        runtime=minutes(20, 2),
+        mem_mb=growing(1024, 4),
+        runtime=growing(20, 2),
     params:
         provider=settings.imagery.model_dump(mode="json", exclude={"show"}),
         files=content(*settings.imagery.files),

@@ -22,7 +22,7 @@ rule choose_scenes:
         "../envs/core.yaml"
     resources:
         mem_mb=512,
-        runtime=minutes(10, 0.1),
+        runtime=growing(10, 0.1),
     params:
         tile=tile_spec,
         source=settings.sentinel2.model_dump(mode="json", exclude={"min_clear"}),

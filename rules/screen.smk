@@ -22,8 +22,8 @@ rule screen:
         "../envs/core.yaml"
     threads: 2
     resources:
-        mem_mb=mem_mb(1024, 16),
-        runtime=minutes(10, 1),
+        mem_mb=growing(1024, 16),
+        runtime=growing(10, 1),
     params:
         model=content(settings.screen.model),
         code=code_of("screen_tile"),
