@@ -1,44 +1,122 @@
-"""The cloud-free picture of a season: a masked median over dates, computed window by window and never stored."""
+"""The cloud-free picture of a season: a statistic over clear looks, computed block by block and never stored."""
 
-from collections.abc import Iterator
-from typing import Any
+import logging
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import chain
+from typing import Any, TypeVar
 
 import numpy as np
-import rasterio
-from rasterio.errors import RasterioError
-from rasterio.windows import Window
 
-from kilnscan.errors import ImageryError
-from kilnscan.grid import PIXEL_M, Bounds, Tile
+from kilnscan.blocks import Blocks
+from kilnscan.cog import Cog
+from kilnscan.errors import ImageryError, SceneError, SourceError
+from kilnscan.grid import HALO_M, PIXEL_M, Bounds, Tile
+from kilnscan.looks import first_clear, percentile, place
+from kilnscan.ranges import Ranges
 from kilnscan.reader import MosaicReader, Reader
 
+CHUNK = 1024
+"""Edge in 10 m pixels of what is computed at once: a block of Earth Search's files."""
+LAST_CLASS = 11  # of SCL; what lies above is damage
+AHEAD = 2  # chunks whose blocks travel while others are computed
+Result = TypeVar("Result")
 
-def open_scenes(scenes: dict[str, Any]) -> Reader:
+
+def open_scenes(scenes: dict[str, Any], threads: int = 1) -> Reader:
     """Reader of what a scene list (scenes.json) describes."""
     if scenes["source"] == "stac":
-        return SceneReader(scenes)
+        return SceneReader(scenes, threads)
     tile = Tile.from_spec(scenes["tile"])
     return MosaicReader(tuple(m["path"] for m in scenes["mosaics"]), tile.epsg, scenes["bands"], tile.own.bounds)
 
 
+def read_patiently(
+    scenes: dict[str, Any], work: Callable[[Reader, dict[str, Any]], Result], threads: int = 1
+) -> tuple[Result, list[dict[str, str]]]:
+    """Do `work` with a reader of `scenes` and what it reads; return the result and the scenes left out, with reasons.
+
+    When a scene stays unreadable, all begins again without it: every pixel of a tile comes from the same scenes.
+    Raises ImageryError when more than half of the scenes are unreadable: then it is the network, not a scene.
+    """
+    lost: list[dict[str, str]] = []
+    count = sum(len(day["items"]) for day in scenes["dates"])
+    while True:
+        listed = without(scenes, lost)
+        reader = open_scenes(listed, threads)
+        try:
+            return work(reader, listed), lost
+        except SceneError as error:
+            logging.getLogger("kilnscan").warning("Left out: %s", error)
+            lost.append({"scene": error.scene, "reason": error.reason})
+            if len(lost) * 2 > count:
+                raise ImageryError(
+                    f"{len(lost)} of the {count} scenes of tile {scenes['tile']['id']} cannot be read, at last "
+                    f"{error.reason}. Check the network and run again; finished tiles are kept."
+                ) from error
+        finally:
+            if isinstance(reader, SceneReader):
+                reader.close()
+
+
+def read_looks(reader: Reader, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (band, row, column) and how often each was seen clearly (row, column; uint8); once in a composite."""
+    if isinstance(reader, SceneReader):
+        return reader.read_looks(bounds)
+    pixels, valid = reader.read(bounds)
+    return pixels, valid.astype(np.uint8)
+
+
+def traffic(reader: Reader) -> str:
+    """What reading has cost so far, in words; nothing for files that GDAL reads."""
+    if not isinstance(reader, SceneReader):
+        return ""
+    return f"{reader.ranges.bytes / 1e6:.0f} MB in {reader.ranges.requests} requests"
+
+
+def without(scenes: dict[str, Any], lost: list[dict[str, str]]) -> dict[str, Any]:
+    """A scene list without the scenes that were lost."""
+    names = {entry["scene"] for entry in lost}
+    days = [day | {"items": [item for item in day["items"] if item["id"] not in names]} for day in scenes["dates"]]
+    return scenes | {"dates": [day for day in days if day["items"] or not names]}
+
+
 class SceneReader:
-    """Masked median of the dates of a scene list on the tile's own 10 m grid.
+    """A statistic over the clear looks of a scene list's dates, on the tile's own 10 m grid.
 
     Pixels are reflectance times 10,000 as uint16 (band, row, column), at least 1 where valid. Scenes are read in
-    place; nothing is warped, because all granules of a zone share one grid.
+    place, block by block; nothing is warped, because all granules of a zone share one grid. A pixel depends on its
+    own place only, never on the window asked for. Nothing is seen beyond `HALO_M` around what the tile owns.
     """
 
-    def __init__(self, scenes: dict[str, Any]) -> None:
+    def __init__(self, scenes: dict[str, Any], threads: int = 1) -> None:
         tile = Tile.from_spec(scenes["tile"])
         self.epsg, self.bands, self.bounds = tile.epsg, scenes["bands"], tile.own.bounds
         self.dates: list[dict[str, Any]] = scenes["dates"]
-        self.mask_classes = scenes["mask_classes"]
-        self._open: dict[str, rasterio.DatasetReader] = {}
+        self.ranges = Ranges(signed=scenes["signed"])
+        self.blocks = Blocks(self.ranges, threads)
+        self._statistic: str = scenes["statistic"]
+        self._masked = np.isin(np.arange(256), scenes["mask_classes"]) | (np.arange(256) > LAST_CLASS)
+        self._spreading = self._masked & (np.arange(256) > 0)  # the edge of a granule is no cloud
+        self._dilate_m: float = scenes["mask_dilate_m"]
+        self._origin: tuple[float, float] = tuple(scenes["grid"])
+        self._reach = tile.read_bounds(HALO_M)
+        self._chunks: OrderedDict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = OrderedDict()
+        self._workers = ThreadPoolExecutor(threads + AHEAD, thread_name_prefix="chunks")
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._workers.shutdown(wait=False, cancel_futures=True)
+        self.blocks.close()
 
     def read(self, bounds: Bounds, resolution_m: float = PIXEL_M) -> tuple[np.ndarray, np.ndarray]:
         """Pixels (band, row, column) and the mask of pixels seen clearly at least once (row, column).
 
         Finer resolutions than 10 m are interpolated bilinearly; the factor must be a whole number.
+        Raises SceneError if a scene stays unreadable.
         """
         if resolution_m != PIXEL_M:
             return self._finer(bounds, resolution_m)
@@ -46,55 +124,123 @@ class SceneReader:
         return pixels, looks > 0
 
     def read_looks(self, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
-        """Pixels (band, row, column) and how many dates saw each pixel clearly (row, column)."""
-        shape = _shape(bounds)
-        stack = np.zeros((len(self.dates), len(self.bands), *shape), np.uint16)
-        for layer, day in zip(stack, self.dates, strict=True):
-            for item in day["items"]:
-                self._fill(layer, item, bounds)
-        looks = (stack[:, 0] > 0).sum(axis=0).astype(np.uint8)
-        return masked_median(stack), looks
+        """Pixels (band, row, column) and how many dates saw each pixel clearly (row, column; uint8)."""
+        rows, columns = _shape(bounds)
+        pixels, looks = np.zeros((len(self.bands), rows, columns), np.uint16), np.zeros((rows, columns), np.uint8)
+        cells = self._cells(bounds)
+        across = len({j for _, j in cells})
+        for cell, (left, top, chunk, seen) in zip(cells, self._workers.map(self._chunk, cells), strict=True):
+            self._chunks[cell] = left, top, chunk, seen
+            self._chunks.move_to_end(cell)
+            while len(self._chunks) > 2 * across + 1:  # strips meet at most two rows of chunks
+                self._chunks.popitem(last=False)
+            row, column = round((bounds[3] - top) / PIXEL_M), round((left - bounds[0]) / PIXEL_M)
+            into = np.s_[max(row, 0) : max(row + seen.shape[0], 0), max(column, 0) : max(column + seen.shape[1], 0)]
+            rest = np.s_[max(-row, 0) :, max(-column, 0) :]
+            height, width = looks[into].shape
+            looks[into] = seen[rest][:height, :width]
+            pixels[(slice(None), *into)] = chunk[(slice(None), *rest)][:, :height, :width]
+        return pixels, looks
 
-    def _fill(self, layer: np.ndarray, item: dict[str, Any], bounds: Bounds) -> None:
-        """Put the clear pixels of one granule where `layer` (band, row, column) has none yet."""
-        classes = self._window(item["assets"]["SCL"], bounds)
-        clear = ~np.isin(classes, self.mask_classes) & (layer[0] == 0)
-        if not clear.any():
-            return
-        read = {}
-        for band in self.bands:
-            read[band] = self._window(item["assets"][band], bounds)
-            clear &= read[band] > 0  # DN 0 is nodata
+    def _cells(self, bounds: Bounds) -> list[tuple[int, int]]:
+        """Cells of the lattice of chunks that `bounds` meets within reach, row by row."""
+        left, bottom, right, top = (
+            max(bounds[0], self._reach[0]), max(bounds[1], self._reach[1]),
+            min(bounds[2], self._reach[2]), min(bounds[3], self._reach[3]),
+        )  # fmt: skip
+        if not self.dates or left >= right or bottom >= top:
+            return []
+        size, (x, y) = CHUNK * PIXEL_M, self._origin
+        rows = range(math.floor((y - top) / size), math.ceil((y - bottom) / size))
+        columns = range(math.floor((left - x) / size), math.ceil((right - x) / size))
+        return [(i, j) for i in rows for j in columns]
+
+    def _chunk(self, cell: tuple[int, int]) -> tuple[float, float, np.ndarray, np.ndarray]:
+        """Left and top edge, pixels and looks of a cell, as far as it is within reach."""
+        if cell in self._chunks:
+            return self._chunks[cell]
+        size, (x, y) = CHUNK * PIXEL_M, self._origin
+        left, top = max(x + cell[1] * size, self._reach[0]), min(y - cell[0] * size, self._reach[3])
+        right, bottom = min(x + (cell[1] + 1) * size, self._reach[2]), max(y - (cell[0] + 1) * size, self._reach[1])
+        return left, top, *self._compute((left, bottom, right, top))
+
+    def _compute(self, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels and looks of `bounds`, from the blocks of all dates, one band after the other."""
+        used = [self._clear(day, bounds) for day in self.dates]
+        pixels = np.empty((len(self.bands), *_shape(bounds)), np.uint16)
         for index, band in enumerate(self.bands):
-            factor, offset = item["radiometry"][band]
-            values = np.rint(read[band] * np.float64(factor) + offset)
-            layer[index][clear] = np.clip(values, 1, 65535).astype(np.uint16)[clear]
+            for following in self.bands[index : index + 2]:  # the next band travels while this one is computed
+                for item, _ in chain.from_iterable(used):
+                    self._want(item, following, bounds)
+            stack = np.zeros((len(self.dates), *pixels.shape[1:]), np.uint16)
+            for layer, items in zip(stack, used, strict=True):
+                for item, clear in items:
+                    values = self._window(item, band, bounds)
+                    with self.blocks.processor:
+                        place(values, clear, *map(float, item["radiometry"][band]), layer)
+            with self.blocks.processor:
+                pixels[index] = self._summary(stack)
+                if not index:
+                    looks = (stack > 0).sum(axis=0, dtype=np.uint8)
+        unseen = (pixels == 0).any(axis=0)
+        looks[unseen] = 0
+        pixels[:, unseen] = 0
+        return pixels, looks
 
-    def _window(self, path: str, bounds: Bounds) -> np.ndarray:
-        """DN of one asset in `bounds` on the 10 m grid, 0 outside; 20 m and 60 m pixels are repeated."""
-        try:
-            source = self._open.get(path) or self._open.setdefault(path, rasterio.open(path))
-            repeat = round(source.transform.a / PIXEL_M)
-            left, _, _, top = bounds
-            column = round((left - source.transform.c) / PIXEL_M)
-            row = round((source.transform.f - top) / PIXEL_M)
-            rows, columns = _shape(bounds)
-            first_row, first_column = max(row // repeat, 0), max(column // repeat, 0)
-            last_row = min(-(-(row + rows) // repeat), source.height)
-            last_column = min(-(-(column + columns) // repeat), source.width)
-            result = np.zeros((rows, columns), np.uint16)
-            if last_row <= first_row or last_column <= first_column:
-                return result
-            window = Window(first_column, first_row, last_column - first_column, last_row - first_row)
-            fine = source.read(1, window=window).repeat(repeat, 0).repeat(repeat, 1)
-        except RasterioError as error:
-            raise ImageryError(f"The scene file {path} cannot be read: {error}. Fetch or make it again.") from error
-        skip_row, skip_column = row - first_row * repeat, column - first_column * repeat
-        fine = fine[max(skip_row, 0) :, max(skip_column, 0) :]
-        into = result[max(-skip_row, 0) :, max(-skip_column, 0) :]
-        rows, columns = min(into.shape[0], fine.shape[0]), min(into.shape[1], fine.shape[1])
-        into[:rows, :columns] = fine[:rows, :columns]
+    def _summary(self, stack: np.ndarray) -> np.ndarray:
+        if self._statistic == "least_cloud":
+            clouds = [day["cloud"] for day in self.dates]
+            return first_clear(stack, sorted(range(len(clouds)), key=clouds.__getitem__))
+        return percentile(stack, 50 if self._statistic == "median" else int(self._statistic[1:]))
+
+    def _clear(self, day: dict[str, Any], bounds: Bounds) -> list[tuple[dict[str, Any], np.ndarray]]:
+        """The items of a date that show clear land in `bounds`, and where.
+
+        Where granules overlap, the first that has data decides: they are cut from one acquisition.
+        """
+        result = []
+        filled = np.zeros(_shape(bounds), bool)
+        for item in day["items"]:
+            masked, data = self._mask(item, bounds)
+            data &= ~filled
+            filled |= data
+            data &= ~masked
+            if data.any():
+                result.append((item, data))
+            if filled.all():
+                break
         return result
+
+    def _mask(self, item: dict[str, Any], bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
+        """Where an item's SCL band masks `bounds`, its dilated edges included, and where it has data."""
+        with _of(item):
+            cog = self._cog(item, "SCL")
+            reach = round(self._dilate_m / cog.pixel_m)
+            row, column, rows, columns = _pixels_of(cog, bounds)
+            around = (row - reach, column - reach, rows + 2 * reach, columns + 2 * reach)
+            classes = np.minimum(self.blocks.window(cog.href, *around), 255).astype(np.uint8)
+        with self.blocks.processor:
+            inner = np.s_[reach : reach + rows, reach : reach + columns]
+            masked = self._masked[classes[inner]] | dilate(self._spreading[classes], reach)[inner]
+            return _repeat(masked, cog, bounds), _repeat(classes[inner] > 0, cog, bounds)
+
+    def _window(self, item: dict[str, Any], band: str, bounds: Bounds) -> np.ndarray:
+        """DN of a band in `bounds` at 10 m, 0 beyond the granule; 20 m and 60 m pixels are repeated."""
+        with _of(item):
+            cog = self._cog(item, band)
+            return _repeat(self.blocks.window(cog.href, *_pixels_of(cog, bounds)), cog, bounds)
+
+    def _want(self, item: dict[str, Any], band: str, bounds: Bounds) -> None:
+        with _of(item):
+            cog = self._cog(item, band)
+            self.blocks.want(cog.href, *_pixels_of(cog, bounds))
+
+    def _cog(self, item: dict[str, Any], band: str) -> Cog:
+        cog = self.blocks.cog(item["assets"][band])
+        whole = cog.pixel_m % PIXEL_M == 0 and (cog.left - self._origin[0]) % PIXEL_M == 0
+        if cog.epsg not in (self.epsg, None) or not whole or (cog.top - self._origin[1]) % PIXEL_M:
+            raise SourceError(f"{cog.href} lies on another grid than the tile (EPSG:{self.epsg})")
+        return cog
 
     def _finer(self, bounds: Bounds, resolution_m: float) -> tuple[np.ndarray, np.ndarray]:
         factor = round(PIXEL_M / resolution_m)
@@ -108,19 +254,17 @@ class SceneReader:
         return result, mask
 
 
-def masked_median(stack: np.ndarray) -> np.ndarray:
-    """Median over dates of `stack` (date, band, row, column; uint16), pixels of 0 left out; 0 where none is left.
-
-    With an even number of looks it is the mean of the two middle ones, rounded down.
-    """
-    if not len(stack):
-        return np.zeros(stack.shape[1:], np.uint16)
-    ordered = np.where(stack == 0, np.uint16(65535), stack)
-    ordered.sort(axis=0)
-    looks = (stack > 0).sum(axis=0)
-    lower = np.take_along_axis(ordered, np.maximum(looks - 1, 0)[None] // 2, axis=0)[0].astype(np.uint32)
-    upper = np.take_along_axis(ordered, np.minimum(looks // 2, len(stack) - 1)[None], axis=0)[0]
-    return np.where(looks > 0, (lower + upper) // 2, 0).astype(np.uint16)
+def dilate(mask: np.ndarray, pixels: int) -> np.ndarray:
+    """`mask` (row, column) grown by so many pixels up, down and to the sides (a square)."""
+    for axis in (0, 1):
+        grown = mask.copy()
+        for shift in range(1, pixels + 1):
+            ahead, behind = [slice(None)] * 2, [slice(None)] * 2
+            ahead[axis], behind[axis] = slice(shift, None), slice(None, -shift)
+            grown[tuple(ahead)] |= mask[tuple(behind)]
+            grown[tuple(behind)] |= mask[tuple(ahead)]
+        mask = grown
+    return mask
 
 
 def average(pixels: np.ndarray, factor: int) -> np.ndarray:
@@ -151,3 +295,31 @@ def _bilinear(band: np.ndarray, factor: int) -> np.ndarray:
 def _shape(bounds: Bounds) -> tuple[int, int]:
     left, bottom, right, top = bounds
     return round((top - bottom) / PIXEL_M), round((right - left) / PIXEL_M)
+
+
+@contextmanager
+def _of(item: dict[str, Any]) -> Iterator[None]:
+    """Say which scene it is that cannot be read."""
+    try:
+        yield
+    except SourceError as error:
+        raise SceneError(item["id"], str(error)) from error
+
+
+def _pixels_of(cog: Cog, bounds: Bounds) -> tuple[int, int, int, int]:
+    """Row, column, rows and columns of the raster's own pixels that `bounds` meets."""
+    row, column = math.floor((cog.top - bounds[3]) / cog.pixel_m), math.floor((bounds[0] - cog.left) / cog.pixel_m)
+    last_row, last_column = (
+        math.ceil((cog.top - bounds[1]) / cog.pixel_m), math.ceil((bounds[2] - cog.left) / cog.pixel_m),
+    )  # fmt: skip
+    return row, column, last_row - row, last_column - column
+
+
+def _repeat(pixels: np.ndarray, cog: Cog, bounds: Bounds) -> np.ndarray:
+    """Pixels of `_pixels_of(cog, bounds)` brought to 10 m and cut to `bounds`."""
+    times = round(cog.pixel_m / PIXEL_M)
+    if times == 1:
+        return pixels
+    row, column = round((cog.top - bounds[3]) / PIXEL_M) % times, round((bounds[0] - cog.left) / PIXEL_M) % times
+    rows, columns = _shape(bounds)
+    return pixels.repeat(times, 0).repeat(times, 1)[row : row + rows, column : column + columns]

@@ -21,6 +21,7 @@ Paths = str | list[str]
 Day = Annotated[str, BeforeValidator(str), Field(pattern=r"^(\d{4}-\d{2}-\d{2})?$")]
 
 RGB = ["B04", "B03", "B02"]
+EARTH_SEARCH = "https://earth-search.aws.element84.com/v1"
 SIX = ["B02", "B03", "B04", "B08", "B11", "B12"]
 
 
@@ -68,21 +69,41 @@ class Region(Section):
 
 
 class Stac(Section):
-    """Sentinel-2 scenes described by a STAC catalogue."""
+    """Sentinel-2 scenes described by a STAC catalogue, read where they lie."""
 
     source: Literal["stac"] = Field(description="Scenes of a STAC catalogue.")
-    catalog: str = Field(description="STAC item collection (GeoJSON file) that lists the scenes.")
-    start: date = Field(description="First day of the season.")
-    end: date = Field(description="Last day of the season.")
+    catalog: str = Field(
+        EARTH_SEARCH,
+        description="A STAC API, a static catalogue or an item collection (a frozen scene list): URL or file.",
+    )
+    collections: list[str] = Field(
+        ["sentinel-2-c1-l2a", "sentinel-2-l2a"],
+        min_length=1,
+        description="Collections searched; a scene that several hold is taken from the first of them.",
+    )
+    start: date = Field(description="First day.")
+    end: date = Field(description="Last day.")
+    months: list[Annotated[int, Field(ge=1, le=12)]] = Field(
+        [], description="Only these months of every year between `start` and `end`; all if empty."
+    )
     max_cloud: float = Field(60, ge=0, le=100, description="Scenes cloudier than this many per cent are left out.")
-    max_dates: int = Field(8, ge=1, le=64, description="At most so many dates, least cloudy first.")
+    max_dates: int = Field(
+        8, ge=1, le=64, description="At most so many dates: clear over the tile's land and spread over the season."
+    )
     min_clear: float = Field(
         0.5, ge=0, le=1, description="A tile with a smaller share of clearly seen pixels is reported as cloudy."
     )
-    mask_classes: list[int] = Field(
+    statistic: Annotated[str, Field(pattern=r"^(median|least_cloud|p\d{1,2}|p100)$")] = Field(
+        "median", description="`median`, a percentile such as `p25`, or `least_cloud` (the clearest date's pixel)."
+    )
+    mask_classes: list[Annotated[int, Field(ge=0, le=11)]] = Field(
         [0, 1, 3, 8, 9, 10], description="Classes of the SCL band that are not land or water seen clearly."
     )
+    mask_dilate_m: float = Field(
+        40, ge=0, le=1000, description="Masked areas are widened by so many metres: cloud edges are thin cloud."
+    )
     bands: list[str] = Field(SIX, min_length=3, description="Bands read, by Sentinel-2 name.")
+    signed: bool = Field(False, description="Read s3:// links with your AWS credentials (a mirror of your own).")
 
 
 class Mosaic(Section):

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -35,6 +36,24 @@ def job(log: str | Path) -> Iterator[logging.Logger]:
     except Exception as error:
         logger.error(traceback.format_exc())
         _stop(logger, f"Unexpected {type(error).__name__}: {error}. Please report it with {log}.")
+
+
+class Progress:
+    """Tells a long job's progress: every step to the log, and to the terminal every half minute."""
+
+    EVERY_S = 30.0
+
+    def __init__(self, what: str) -> None:
+        self.what, self._begun, self._told = what, time.monotonic(), time.monotonic()
+
+    def __call__(self, share: float, more: str = "") -> None:
+        """Say that `share` (0 to 1) is done."""
+        now = time.monotonic()
+        line = f"{self.what}: {share:.0%} after {now - self._begun:.0f} s{more and ', ' + more}"
+        logging.getLogger("kilnscan").info(line)
+        if now - self._told >= self.EVERY_S and share < 1:
+            self._told = now
+            print(f"kilnscan: {line}", file=sys.stderr, flush=True)
 
 
 def _stop(logger: logging.Logger, sentence: str) -> None:

@@ -31,3 +31,15 @@ class VectorError(KilnscanError):
 
 class TableError(KilnscanError):
     """An intermediate table or raster of the workflow is damaged: delete it and rerun."""
+
+
+class SourceError(ImageryError):
+    """A file far away stays broken or unreachable, however often it is asked for."""
+
+
+class SceneError(ImageryError):
+    """One scene of several cannot be read; the others may do."""
+
+    def __init__(self, scene: str, reason: str) -> None:
+        super().__init__(f"The scene {scene} cannot be read: {reason}.")
+        self.scene, self.reason = scene, reason

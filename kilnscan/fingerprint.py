@@ -11,8 +11,8 @@ from pathlib import Path
 
 PACKAGE = "kilnscan"
 ROOT = Path(__file__).parent
-NO_COMPUTATION = {PACKAGE, f"{PACKAGE}.errors", f"{PACKAGE}.config", f"{PACKAGE}.console"}
-"""Words for people, and the configuration's form: its values reach jobs as params."""
+NO_COMPUTATION = {PACKAGE, *(f"{PACKAGE}.{name}" for name in ("errors", "config", "console", "ranges", "azure"))}
+"""Words for people, the configuration's form (its values reach jobs as params), and how bytes travel."""
 
 
 @cache

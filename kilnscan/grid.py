@@ -18,6 +18,8 @@ SQUARE_M = 100_000
 PIXEL_M = 10
 SCREEN_HALO_M = 400.0
 """How far screen rasters reach beyond the land a tile owns, so that its candidates see what its neighbours' do."""
+HALO_M = 1500.0
+"""How far beyond its own land a tile may look, in metres; every stage's halo fits into it."""
 _COLUMNS = ("ABCDEFGH", "JKLMNPQR", "STUVWXYZ")
 _ROWS = "ABCDEFGHJKLMNPQRSTUV"
 _BANDS = "CDEFGHJKLMNPQRSTUVWX"

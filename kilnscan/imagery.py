@@ -16,7 +16,7 @@ from affine import Affine
 from rasterio.errors import RasterioError
 
 from kilnscan import composite
-from kilnscan.composite import average, open_scenes
+from kilnscan.composite import average, read_patiently, without
 from kilnscan.config import RGB, Imagery
 from kilnscan.errors import ImageryError
 from kilnscan.files import content_name, digest, replacing
@@ -75,9 +75,9 @@ class Sentinel2:
 
     resolution_m = SENTINEL2_RESOLUTION_M
 
-    def __init__(self, scenes: dict[str, Any]) -> None:
-        self.reader = open_scenes(scenes)
-        listed = {key: value for key, value in scenes.items() if key not in ("tile", "fingerprint")}
+    def __init__(self, reader: Reader, scenes: dict[str, Any]) -> None:
+        self.reader = reader
+        listed = {key: value for key, value in scenes.items() if key not in ("tile", "fingerprint", "lost")}
         self._source = digest([fingerprint(composite.__file__), listed])  # these pixels are computed: so is their name
         missing = [band for band in RGB if band not in self.reader.bands]
         if missing:
@@ -103,11 +103,6 @@ class Sentinel2:
             for i, j in members:
                 cut = np.s_[(north - 1 - j) * side : (north - j) * side, (i - west) * side : (i - west + 1) * side]
                 yield (i, j), pixels[(slice(None), *cut)], valid[cut]
-
-
-def open_provider(config: Imagery, scenes: dict[str, Any]) -> Provider:
-    """The provider that the configuration names, in the tile's UTM zone."""
-    return Sentinel2(scenes) if config.provider == "sentinel2" else Cog(config, scenes["tile"]["epsg"])
 
 
 @dataclass(frozen=True)
@@ -144,14 +139,28 @@ def acquire(provider: Provider, name: str, epsg: int, chips: list[Vertex], store
 
 
 def acquire_for_tile(
-    scenes: dict[str, Any], candidates: gpd.GeoDataFrame, config: Imagery, store: Path
+    scenes: dict[str, Any], lost: list[dict[str, str]], candidates: gpd.GeoDataFrame, config: Imagery, store: Path
 ) -> dict[str, Any]:
-    """Acquire what a tile's candidates (UTM) need; the record of it is imagery.json."""
+    """Acquire what a tile's candidates (UTM) need; the record of it is imagery.json.
+
+    `lost` are the scenes that the screen had to leave out: the second stage leaves them out too.
+    """
     tile = scenes["tile"]
     windows = windows_of(candidates)
-    provider = open_provider(config, scenes)
-    acquired = acquire(provider, config.provider, tile["epsg"], chips_of(windows), store)
-    dates = [day["date"] for day in scenes["dates"] if day["date"]] if config.provider == "sentinel2" else [config.date]
+    chips = chips_of(windows)
+
+    def from_scenes(reader: Reader, listed: dict[str, Any]) -> tuple[Acquired, float, list[str]]:
+        provider = Sentinel2(reader, listed)
+        dates = [day["date"] for day in listed["dates"]]
+        return acquire(provider, config.provider, tile["epsg"], chips, store), provider.resolution_m, dates
+
+    if config.provider == "sentinel2":
+        (acquired, resolution_m, dates), more = read_patiently(without(scenes, lost), from_scenes)
+        lost = [*lost, *more]
+    else:
+        provider = Cog(config, tile["epsg"])
+        acquired = acquire(provider, config.provider, tile["epsg"], chips, store)
+        resolution_m, dates = provider.resolution_m, [config.date]
     return {
         "tile": tile["id"],
         "epsg": tile["epsg"],
@@ -159,7 +168,7 @@ def acquire_for_tile(
         "licence": config.licence,
         "attribution": config.attribution,
         "dates": sorted(filter(None, dates)),
-        "resolution_m": provider.resolution_m,
+        "resolution_m": resolution_m,
         "windows": windows,
         "chips": [[i, j, key] for (i, j), key in acquired.chips.items()],
         "missing": acquired.missing,

@@ -10,12 +10,14 @@ from rasterio.features import geometry_mask
 from rasterio.windows import Window
 
 from kilnscan import features
-from kilnscan.composite import SceneReader, average, open_scenes, strips
+from kilnscan.composite import average, read_looks, read_patiently, strips, traffic
 from kilnscan.config import RGB
+from kilnscan.console import Progress
 from kilnscan.errors import ModelError
 from kilnscan.files import replacing, sha256_file
 from kilnscan.forest import Forest
 from kilnscan.grid import PIXEL_M, SCREEN_HALO_M, Tile
+from kilnscan.reader import Reader
 
 STRIP_ROWS = 512
 QUICKLOOK_M = 40
@@ -27,16 +29,29 @@ def screen_tile(
     """Write the probability raster and a small RGB picture of a tile; return how well it was seen.
 
     `screen`: uint8, probability times 255, with a mask of pixels seen, 10 m UTM grid, wider than the tile by the
-    candidates' halo. `quicklook`: uint16 RGB at 40 m. Memory is bounded by a strip, not by the tile.
+    candidates' halo. `quicklook`: uint16 RGB at 40 m. Memory is bounded by a strip, not by the tile. A scene that
+    stays unreadable is left out of all of it and listed under `lost`.
     Raises ModelError if the forest was trained on other bands.
     """
-    tile = Tile.from_spec(scenes["tile"])
-    reader = open_scenes(scenes)
-    if forest.bands != reader.bands:
+    if forest.bands != scenes["bands"]:
         raise ModelError(
-            f"The screen model was trained on bands {forest.bands} but `sentinel2.bands` gives {reader.bands}: "
+            f"The screen model was trained on bands {forest.bands} but `sentinel2.bands` gives {scenes['bands']}: "
             "choose a fitting model in `screen.model` or train one with `snakemake train`."
         )
+
+    def work(reader: Reader, listed: dict[str, Any]) -> dict[str, Any]:
+        return _screen(reader, forest, Tile.from_spec(scenes["tile"]), screen, quicklook, threads) | {
+            "dates": [day["date"] for day in listed["dates"]]
+        }
+
+    seen, lost = read_patiently(scenes, work, threads)
+    return seen | {
+        "lost": [*scenes.get("lost", []), *lost],
+        "sha256": {"screen": sha256_file(screen), "quicklook": sha256_file(quicklook)},
+    }
+
+
+def _screen(reader: Reader, forest: Forest, tile: Tile, screen: Path, quicklook: Path, threads: int) -> dict[str, Any]:
     bounds = tile.read_bounds(SCREEN_HALO_M)
     halo = features.HALO * PIXEL_M
     left, bottom, right, top = bounds
@@ -48,6 +63,7 @@ def screen_tile(
         "compress": "deflate",
     }  # fmt: skip
     overview = np.zeros((3, -(-height // 4), -(-width // 4)), np.uint16)
+    progress = Progress(f"screen of {tile.id}")
     with (
         replacing(screen) as temporary,
         rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
@@ -55,12 +71,7 @@ def screen_tile(
     ):
         for strip in strips(bounds, STRIP_ROWS):
             row = round((top - strip[3]) / PIXEL_M)
-            wide = (left - halo, strip[1] - halo, right + halo, strip[3] + halo)
-            if isinstance(reader, SceneReader):
-                pixels, looks = reader.read_looks(wide)
-            else:
-                pixels, valid = reader.read(wide)
-                looks = valid.astype(np.uint8)
+            pixels, looks = read_looks(reader, (left - halo, strip[1] - halo, right + halo, strip[3] + halo))
             inner = tuple(slice(features.HALO, size - features.HALO) for size in looks.shape)
             probability = forest.screen(pixels, looks > 0, inner, threads)
             looks = looks[inner]
@@ -72,13 +83,12 @@ def screen_tile(
             seen += int((own & (looks > 0)).sum())
             looks_sum += int(looks[own].sum())
             _shrink_into(overview, pixels[(slice(None), *inner)], row, forest.bands)
+            progress((row + looks.shape[0]) / height, traffic(reader))
     _write_quicklook(quicklook, overview, profile)
     return {
         "tile": tile.id,
         "clear": round(seen / owned, 6) if owned else 0.0,
         "looks": round(looks_sum / owned, 4) if owned else 0.0,
-        "dates": [day["date"] for day in scenes["dates"]],
-        "sha256": {"screen": sha256_file(screen), "quicklook": sha256_file(quicklook)},
     }
 
 

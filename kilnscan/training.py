@@ -12,7 +12,7 @@ from kilnscan.errors import ConfigError
 from kilnscan.grid import Tile, to_crs, zone_of
 from kilnscan.imagery import training_reader
 from kilnscan.reader import MosaicReader, Reader
-from kilnscan.scenes import choose_scenes, read_catalog
+from kilnscan.scenes import find_scenes
 from kilnscan.tables import read_vector
 
 SHEETS_M = 0.5
@@ -25,12 +25,12 @@ def screen_reader(region: dict[str, Any], bands: list[str]) -> Reader:
         return MosaicReader.open(region["mosaic"], bands)
     catalog = Path(region["folder"]) / "catalog.json"
     source = Stac(source="stac", catalog=str(catalog), start="2000-01-01", end="2100-01-01", bands=bands)
-    items = read_catalog(catalog)
     kilns = region_labels(region)
     west, south, east, north = kilns.total_bounds
     epsg = zone_of((west + east) / 2, (south + north) / 2)
     own = to_crs(shapely.box(west, south, east, north), 4326, epsg)
-    return SceneReader(choose_scenes(Tile(region["name"], epsg, own.bounds, own), source, items))
+    square = Tile(region["name"], epsg, own.bounds, own)
+    return SceneReader(find_scenes(square, square, source))
 
 
 def detector_reader(region: dict[str, Any]) -> Reader:

@@ -10,6 +10,7 @@ rule imagery:
     input:
         provider_files,
         scenes="<results>/tiles/{tile}/scenes.json",
+        seen="<results>/tiles/{tile}/seen.json",
         candidates="<results>/tiles/{tile}/candidates.parquet",
     output:
         imagery="<results>/tiles/{tile}/imagery.json",

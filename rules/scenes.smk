@@ -25,6 +25,7 @@ rule choose_scenes:
         runtime=growing(10, 0.1),
     params:
         tile=tile_spec,
+        square=square_spec,
         source=settings.sentinel2.model_dump(mode="json", exclude={"min_clear"}),
         mosaics=mosaic_content(),
         code=code_of("choose_scenes"),
@@ -36,3 +37,31 @@ rule scenes:
     """Only the scene lists of all tiles."""
     input:
         per_tile("scenes.json"),
+
+
+rule write_composite:
+    """The composite that a tile is screened on, as a file: only if asked for."""
+    input:
+        scenes="<results>/tiles/{tile}/scenes.json",
+    output:
+        composite="<results>/tiles/{tile}/composite.tif",
+    log:
+        "<logs>/{tile}/composite.log",
+    benchmark:
+        "<benchmarks>/{tile}/composite.tsv"
+    conda:
+        "../envs/core.yaml"
+    threads: 2
+    resources:
+        mem_mb=growing(1024, 16),
+        runtime=growing(10, 1),
+    params:
+        code=code_of("write_composite"),
+    script:
+        "../scripts/write_composite.py"
+
+
+rule composites:
+    """Only the composites of all tiles."""
+    input:
+        per_tile("composite.tif"),

@@ -9,17 +9,17 @@ from kilnscan.imagery import acquire_for_tile
 from kilnscan.tables import read_table
 
 
-def main(scenes: str, candidates: str, imagery: str, provider: dict, store: str) -> None:
-    write_json(
-        imagery,
-        acquire_for_tile(read_json(scenes), read_table(candidates), Imagery.model_validate(provider), Path(store)),
-    )
+def main(scenes: str, seen: str, candidates: str, imagery: str, provider: dict, store: str) -> None:
+    config = Imagery.model_validate(provider)
+    lost = read_json(seen)["lost"]
+    write_json(imagery, acquire_for_tile(read_json(scenes), lost, read_table(candidates), config, Path(store)))
 
 
 if "snakemake" in globals():
     with job(snakemake.log[0]):
         main(
             snakemake.input.scenes,
+            snakemake.input.seen,
             snakemake.input.candidates,
             snakemake.output.imagery,
             snakemake.params.provider,

@@ -6,19 +6,19 @@ from kilnscan.config import Mosaic, Stac
 from kilnscan.console import job
 from kilnscan.files import write_json
 from kilnscan.grid import Tile
-from kilnscan.scenes import choose_mosaic, choose_scenes, read_catalog
+from kilnscan.scenes import choose_mosaic, find_scenes
 
 
-def main(spec: dict, source: dict, path: str) -> None:
+def main(spec: dict, square: dict, source: dict, path: str) -> None:
     tile = Tile.from_spec(spec)
     config = TypeAdapter(Stac | Mosaic).validate_python(source)
     if config.source == "mosaic":
         scenes = choose_mosaic(tile, config)
     else:
-        scenes = choose_scenes(tile, config, read_catalog(config.catalog))
+        scenes = find_scenes(tile, Tile.from_spec(square), config)
     write_json(path, scenes)
 
 
 if "snakemake" in globals():
     with job(snakemake.log[0]):
-        main(snakemake.params.tile, snakemake.params.source, snakemake.output.scenes)
+        main(snakemake.params.tile, snakemake.params.square, snakemake.params.source, snakemake.output.scenes)

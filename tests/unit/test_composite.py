@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import shapely
 
-from kilnscan.composite import SceneReader, masked_median, open_scenes, strips
-from kilnscan.errors import ImageryError
+from kilnscan.composite import SceneReader, dilate, open_scenes, read_patiently, strips
+from kilnscan.errors import ImageryError, SceneError
 from kilnscan.grid import Tile
 
 LEFT, TOP, SIZE = 450_000, 2_100_000, 60
@@ -28,9 +28,10 @@ def scenes(raster):
         for index, band in enumerate(("B04", "B11")):
             assets[band] = raster(f"{day}/{band}.tif", truth[[index]] + noise - np.int16(offset).astype(np.uint16))
         item = {"id": str(day), "assets": assets, "radiometry": {b: [1.0, offset] for b in ("B04", "B11")}}
-        days.append({"date": f"2024-01-0{day + 1}", "items": [item]})
+        days.append({"date": f"2024-01-0{day + 1}", "cloud": 50.0 if cloudy else day, "items": [item]})
     return truth, {
         "tile": TILE.spec(), "source": "stac", "bands": ["B04", "B11"], "mask_classes": [0, 3, 8, 9], "dates": days,
+        "grid": [LEFT, TOP], "statistic": "median", "mask_dilate_m": 0, "signed": False,
     }  # fmt: skip
 
 
@@ -80,20 +81,57 @@ def test_two_granules_of_a_date_make_one_picture(scenes, raster):
 def test_a_scene_file_that_is_gone_is_named(scenes):
     listed = scenes[1]
     listed["dates"][0]["items"][0]["assets"]["B04"] = "gone.tif"
-    with pytest.raises(ImageryError, match=r"gone\.tif cannot be read"):
+    with pytest.raises(SceneError, match=r"scene 0 cannot be read: gone\.tif cannot be read: No such file"):
         SceneReader(listed).read(BOUNDS)
 
 
-@pytest.mark.parametrize("dates", [1, 2, 5, 6])
-def test_the_masked_median_agrees_with_numpy(dates):
-    rng = np.random.default_rng(dates)
-    stack = rng.integers(1, 60_000, (dates, 2, 9, 9)).astype(np.uint16)
-    stack[rng.random((dates, 1, 9, 9)).repeat(2, 1) < 0.4] = 0
-    expected = np.full((2, 9, 9), 0)
-    for place in np.ndindex(2, 9, 9):
-        seen = stack[(slice(None), *place)]
-        expected[place] = np.floor(np.median(seen[seen > 0])) if (seen > 0).any() else 0
-    assert (masked_median(stack) == expected).all()
+def test_a_broken_scene_is_left_out_of_all_of_the_tile(scenes):
+    listed = scenes[1]
+    listed["dates"][2]["items"][0]["assets"]["B11"] = "gone.tif"
+    (pixels, _), lost = read_patiently(listed, lambda reader, _: reader.read(BOUNDS))
+    expected, _ = SceneReader(listed | {"dates": listed["dates"][:2]}).read(BOUNDS)
+    assert (pixels == expected).all()
+    assert [entry["scene"] for entry in lost] == ["2"]
+
+
+def test_when_most_scenes_are_broken_it_is_the_network(scenes):
+    for day in scenes[1]["dates"][1:]:
+        day["items"][0]["assets"]["B04"] = "gone.tif"
+    with pytest.raises(ImageryError, match="2 of the 3 scenes of tile 45QVA cannot be read"):
+        read_patiently(scenes[1], lambda reader, _: reader.read(BOUNDS))
+
+
+def test_masked_edges_are_widened_but_not_the_edge_of_a_granule(scenes):
+    listed = scenes[1] | {"mask_dilate_m": 40}
+    _, looks = SceneReader(listed).read_looks(BOUNDS)
+    assert (looks[:, : SIZE // 2 + 4] == 2).all() and (looks[:, SIZE // 2 + 4 :] == 3).all()
+
+
+def test_dilation_grows_a_square():
+    mask = np.zeros((9, 9), bool)
+    mask[4, 4] = mask[0, 0] = True
+    grown = dilate(mask, 2)
+    assert grown[2:7, 2:7].all() and grown[:3, :3].all() and grown.sum() == 25 + 9 - 1
+
+
+def test_a_percentile_and_the_least_cloudy_date_can_be_had_instead(scenes):
+    truth, listed = scenes
+    low, _ = SceneReader(listed | {"statistic": "p0"}).read(BOUNDS)
+    assert (low == truth).all()
+    for day, cloud in zip(listed["dates"], (30, 20, 10), strict=True):
+        day["cloud"] = cloud
+    clearest, _ = SceneReader(listed | {"statistic": "least_cloud"}).read(BOUNDS)
+    assert (clearest[:, :, : SIZE // 2] == truth[:, :, : SIZE // 2] + 10).all()
+    assert (clearest[:, :, SIZE // 2 :] == truth[:, :, SIZE // 2 :] + 20).all()
+
+
+def test_a_scene_on_another_grid_is_refused(scenes, raster):
+    listed = scenes[1]
+    pixels = np.full((1, SIZE, SIZE), 5, np.uint16)
+    for changes in ({"left": LEFT + 3}, {"epsg": 32646}, {"pixel": 15}):
+        listed["dates"][0]["items"][0]["assets"]["B04"] = raster("other.tif", pixels, **changes)
+        with pytest.raises(SceneError, match="lies on another grid"):
+            SceneReader(listed).read(BOUNDS)
 
 
 def test_strips_cover_a_window_from_the_top_down():

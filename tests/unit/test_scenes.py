@@ -6,12 +6,14 @@ import json
 import pytest
 import shapely
 
+from kilnscan.catalogue import find_items, season_windows
 from kilnscan.config import Stac
 from kilnscan.errors import CatalogueError
 from kilnscan.grid import tiles_of
-from kilnscan.scenes import choose_scenes, read_catalog
+from kilnscan.scenes import find_scenes
 
-TILE = tiles_of(shapely.box(86.51, 18.97, 86.52, 18.98), 100)[0]
+AREA = shapely.box(86.51, 18.97, 86.52, 18.98)
+TILE = tiles_of(AREA, 100)[0]
 
 
 def item(**changes):
@@ -21,7 +23,9 @@ def item(**changes):
         "raster:bands": [{"scale": 0.0001, "offset": -0.1}],
     }  # fmt: skip
     names = ("blue", "green", "red", "nir", "swir16", "swir22", "scl")
-    properties = {"datetime": "2024-01-10T05:00:00Z", "eo:cloud_cover": 10, "proj:epsg": 32645} | changes
+    properties = {
+        "datetime": "2024-01-10T05:00:00Z", "eo:cloud_cover": 10, "proj:epsg": 32645, "kilnscan:settled": True,
+    } | changes  # fmt: skip
     name = "S2_" + properties["datetime"][:10]
     return {
         "id": name,
@@ -37,7 +41,7 @@ def choose(tmp_path):
         path = tmp_path / "catalog.json"
         path.write_text(json.dumps({"type": "FeatureCollection", "features": list(items)}))
         season = {"source": "stac", "catalog": str(path), "start": "2024-01-01", "end": "2024-03-31"}
-        return choose_scenes(TILE, Stac(**(season | changes)), read_catalog(path))
+        return find_scenes(TILE, TILE, Stac(**(season | changes)))
 
     return choosing
 
@@ -52,21 +56,75 @@ def test_only_scenes_of_the_season_the_zone_and_the_cloud_limit_are_chosen(choos
     assert [day["date"] for day in scenes["dates"]] == ["2024-01-10"]
 
 
-def test_the_least_cloudy_dates_are_kept_in_time_order(choose):
-    days = [("2024-01-10", 30), ("2024-01-20", 10), ("2024-01-30", 20)]
-    scenes = choose(*(item(datetime=f"{d}T05:00:00Z", **{"eo:cloud_cover": c}) for d, c in days), max_dates=2)
-    assert [day["date"] for day in scenes["dates"]] == ["2024-01-20", "2024-01-30"]
+def on(day, cloud=10, **changes):
+    return item(datetime=f"{day}T05:00:00Z", **{"eo:cloud_cover": cloud}, **changes)
+
+
+def days_of(scenes):
+    return [day["date"] for day in scenes["dates"]]
+
+
+def test_of_one_part_of_the_season_the_least_cloudy_date_is_kept(choose):
+    scenes = choose(on("2024-01-10", 30), on("2024-01-20", 10), on("2024-01-30", 20), max_dates=1)
+    assert days_of(scenes) == ["2024-01-20"]
+    assert scenes["dates"][0]["cloud"] == 10
+
+
+def test_dates_are_spread_over_the_season_rather_than_all_clear(choose):
+    clear_week = [on(f"2024-01-{day:02}", 5) for day in range(1, 8)]
+    assert days_of(choose(*clear_week, on("2024-03-20", 45), max_dates=2)) == ["2024-01-01", "2024-03-20"]
+
+
+def test_every_part_of_the_land_gets_its_looks_although_orbits_differ_in_cloud(choose):
+    def strip(day, cloud, west, east):
+        # half of the square each: 0.05 degrees are all that is owned
+        ring = [[west, 18], [east, 18], [east, 20], [west, 20], [west, 18]]
+        return on(day, cloud) | {"geometry": {"type": "Polygon", "coordinates": [ring]}}
+
+    west = [strip(f"2024-0{month}-10", 1, 86, 86.516) for month in (1, 2, 3)]
+    east = [strip(f"2024-0{month}-15", 50, 86.514, 87) for month in (1, 2, 3)]
+    assert days_of(choose(*west, *east, max_dates=2)) == ["2024-01-10", "2024-03-15"]
+
+
+def test_a_season_may_be_some_months_of_several_years(choose):
+    days = ["2023-02-10", "2023-06-10", "2024-01-31", "2024-03-01"]
+    scenes = choose(*map(on, days), start="2023-01-01", end="2024-12-31", months=[1, 2])
+    assert days_of(scenes) == ["2023-02-10", "2024-01-31"]
+
+
+def test_months_become_windows_of_time():
+    season = Stac(source="stac", start="2022-11-15", end="2024-02-10", months=[11, 12, 1, 2])
+    windows = [tuple(map(str, window)) for window in season_windows(season)]
+    assert windows == [("2022-11-15", "2023-02-28"), ("2023-11-01", "2024-02-10")]
+
+
+def test_a_granule_comes_from_the_first_collection_that_has_it(choose):
+    both = [on("2024-01-10") | {"collection": name} for name in ("sentinel-2-l2a", "sentinel-2-c1-l2a")]
+    gap = on("2024-02-10") | {"collection": "sentinel-2-l2a"}
+    scenes = choose(*both, gap)
+    assert [[i["collection"] for i in d["items"]] for d in scenes["dates"]] == [
+        ["sentinel-2-c1-l2a"],
+        ["sentinel-2-l2a"],
+    ]
+
+
+def test_a_granule_that_adds_nothing_is_left_out_and_another_strip_of_the_same_kept(choose):
+    first = on("2024-01-10")
+    again = on("2024-01-10") | {"id": "S2_again"}
+    inside = on("2024-01-10") | {"id": "S2_inside"}
+    inside["assets"] = {n: a | {"proj:shape": [500, 500]} for n, a in inside["assets"].items()}
+    names = [i["id"] for i in choose(first, again, inside)["dates"][0]["items"]]
+    assert names == ["S2_2024-01-10", "S2_again"]
 
 
 def test_the_dates_do_not_depend_on_how_a_square_is_subdivided(tmp_path):
-    clear, near, far = item(), *(item(datetime="2024-01-20T05:00:00Z", **{"eo:cloud_cover": c}) for c in (5, 90))
-    for asset in far["assets"].values():  # of the other date, over the square's far side only
-        asset["proj:transform"] = [10, 0, 480000, 0, -10, 2105000]
-    (tmp_path / "c.json").write_text(json.dumps({"features": [clear, near, far]}))
+    everywhere, clearer_but_small = on("2024-01-10", 20), on("2024-01-20", 5)
+    for asset in everywhere["assets"].values():
+        asset["proj:shape"] = [1000, 4000]
+    (tmp_path / "c.json").write_text(json.dumps({"features": [everywhere, clearer_but_small]}))
     source = Stac(source="stac", catalog=str(tmp_path / "c.json"), start="2024-01-01", end="2024-03-31", max_dates=1)
-    small = tiles_of(shapely.box(86.51, 18.97, 86.52, 18.98), 10)[0]
-    days = [[d["date"] for d in choose_scenes(t, source, read_catalog(source.catalog))["dates"]] for t in (TILE, small)]
-    assert days == [["2024-01-10"], ["2024-01-10"]]
+    whole, small = (tiles_of(shapely.box(86.51, 18.97, 86.8, 18.98), size)[0] for size in (100, 10))
+    assert [days_of(find_scenes(tile, whole, source)) for tile in (whole, small)] == [["2024-01-10"]] * 2
 
 
 @pytest.mark.parametrize(
@@ -108,10 +166,14 @@ def broken(path, value):
         (["properties", "datetime"], "yesterday", "datetime"),
         (["properties", "eo:cloud_cover"], 900, "eo:cloud_cover"),
         (["assets"], {}, "no band B04"),
-        (["assets", "red", "href"], "file:///etc/passwd", "only https, s3 and files beside"),
-        (["assets", "red", "href"], "/etc/passwd", "only https, s3 and files beside"),
-        (["assets", "red", "href"], "../secret.tif", "only https, s3 and files beside"),
-        (["assets", "red", "href"], "/vsicurl/http://x/a.tif", "only https, s3 and files beside"),
+        (["assets", "red", "href"], "file:///etc/passwd", "only https, s3, the catalogue"),
+        (["assets", "red", "href"], "/etc/passwd", "only https, s3, the catalogue"),
+        (["assets", "red", "href"], "../secret.tif", "only https, s3, the catalogue"),
+        (
+            ["assets", "red", "href"],
+            "/vsicurl/http://x/a.tif",
+            "only https, s3, the catalogue",
+        ),
         (["assets", "red", "raster:bands"], [{"scale": "1", "offset": 0}], "cannot be reflectance"),
         (["assets", "red", "proj:transform"], [10], "is malformed"),
     ],
@@ -123,5 +185,5 @@ def test_a_hostile_or_broken_item_is_refused(choose, path, value, says):
 
 def test_a_catalogue_that_is_none_is_refused(tmp_path):
     (tmp_path / "c.json").write_text("[]")
-    with pytest.raises(CatalogueError, match="not a readable item collection"):
-        read_catalog(tmp_path / "c.json")
+    with pytest.raises(CatalogueError, match="is no STAC API, catalogue or item collection"):
+        find_items(Stac(source="stac", catalog=str(tmp_path / "c.json"), start="2024-01-01", end="2024-02-01"), AREA)

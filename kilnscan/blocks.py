@@ -1,0 +1,99 @@
+"""Blocks of many rasters, fetched ahead of need, decoded once and kept while there is room."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+from kilnscan.cog import Cog
+from kilnscan.ranges import CONNECTIONS, Ranges
+
+Key = tuple[str, int, int]
+"""A raster's link, block row and block column."""
+
+
+class Blocks:
+    """A bounded store of decoded blocks, shared by threads.
+
+    Reading waits in `CONNECTIONS` threads; decoding never uses more than `threads` processors, and who computes with
+    the blocks takes a turn through `processor`.
+    """
+
+    def __init__(self, ranges: Ranges, threads: int, megabytes: int = 256) -> None:
+        self.ranges = ranges
+        self.processor = threading.Semaphore(threads)
+        self._room = megabytes << 20
+        self._pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="blocks")
+        self._lock = threading.Lock()
+        self._cogs: dict[str, Future[Cog]] = {}
+        self._kept: OrderedDict[Key, Future[np.ndarray]] = OrderedDict()
+        self._used = 0
+
+    def cog(self, href: str) -> Cog:
+        """The header of a raster, read once. Raises SourceError."""
+        return self._cog(href).result()
+
+    def want_headers(self, hrefs: Iterable[str]) -> None:
+        """Begin to read headers."""
+        for href in hrefs:
+            self._cog(href)
+
+    def want(self, href: str, row: int, column: int, rows: int, columns: int) -> None:
+        """Begin to fetch and decode the blocks that a window meets. Its header must be at hand (`cog`)."""
+        cog = self.cog(href)
+        for block in cog.blocks(row, column, rows, columns):
+            self._block(cog, block)
+
+    def window(self, href: str, row: int, column: int, rows: int, columns: int) -> np.ndarray:
+        """Pixels of a window of a raster, 0 beyond its edges; a view where one block holds it all."""
+        cog = self.cog(href)
+        down, across = cog.block
+        met = cog.blocks(row, column, rows, columns)
+        pieces = [(i * down - row, j * across - column, self._block(cog, (i, j))) for i, j in met]
+        if len(pieces) == 1:
+            y, x, future = pieces[0]
+            block = future.result()
+            if y <= 0 and x <= 0 and y + block.shape[0] >= rows and x + block.shape[1] >= columns:
+                return block[-y : rows - y, -x : columns - x]
+        result = np.zeros((rows, columns), cog.dtype)
+        for y, x, future in pieces:
+            block = future.result()
+            into = result[max(y, 0) : max(y + block.shape[0], 0), max(x, 0) : max(x + block.shape[1], 0)]
+            into[:] = block[max(-y, 0) :, max(-x, 0) :][: into.shape[0], : into.shape[1]]
+        return result
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _cog(self, href: str) -> Future[Cog]:
+        with self._lock:
+            if href not in self._cogs:
+                self._cogs[href] = self._pool.submit(Cog.open, href, self.ranges)
+            return self._cogs[href]
+
+    def _block(self, cog: Cog, block: tuple[int, int]) -> Future[np.ndarray]:
+        key = (cog.href, *block)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            else:
+                self._kept[key] = self._pool.submit(self._load, cog, block)
+            return self._kept[key]
+
+    def _load(self, cog: Cog, block: tuple[int, int]) -> np.ndarray:
+        data = cog.fetch(block)
+        with self.processor:
+            pixels = cog.decode(block, data)
+        with self._lock:
+            self._used += pixels.nbytes
+            while self._used > self._room:
+                oldest, future = next(iter(self._kept.items()))
+                if not future.done():
+                    break  # all that is left is under way
+                del self._kept[oldest]
+                if not future.cancelled() and future.exception() is None:
+                    self._used -= future.result().nbytes
+        return pixels

@@ -1,0 +1,295 @@
+"""Sentinel-2 items of a STAC API, a static catalogue or an item collection, checked field by field.
+
+A STAC catalogue comes from strangers: only the fields below are read, each is checked, and links may only lead to
+https, S3, the catalogue's own host, or files beside the catalogue.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import pystac
+import shapely
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pystac_client import Client
+from pystac_client.exceptions import APIError
+from pystac_client.stac_api_io import StacApiIO
+from shapely.geometry.base import BaseGeometry
+
+from kilnscan.config import Stac, is_remote
+from kilnscan.errors import CatalogueError
+from kilnscan.ranges import TRANSIENT, Patience
+
+PAGE_ITEMS = 100
+MOST_ITEMS = 20_000
+ASSET_NAMES = {
+    "B02": "blue",
+    "B03": "green",
+    "B04": "red",
+    "B05": "rededge1",
+    "B06": "rededge2",
+    "B07": "rededge3",
+    "B08": "nir",
+    "B8A": "nir08",
+    "B11": "swir16",
+    "B12": "swir22",
+    "SCL": "scl",
+}
+
+
+class Asset(BaseModel):
+    """One band's file."""
+
+    href: str = Field(max_length=4096)
+    shape: tuple[int, int] = Field(alias="proj:shape")
+    transform: list[float] = Field(alias="proj:transform", min_length=6, max_length=9)
+    raster_bands: list[dict[str, Any]] = Field([], alias="raster:bands")
+    scale: float | None = Field(None, alias="raster:scale")
+    offset: float | None = Field(None, alias="raster:offset")
+
+
+class _Properties(BaseModel):
+    datetime: datetime
+    cloud: float = Field(0, alias="eo:cloud_cover", ge=0, le=100)
+    epsg: int | None = Field(None, alias="proj:epsg")
+    code: str | None = Field(None, alias="proj:code", pattern=r"^EPSG:\d{4,6}$")
+    baseline: str = Field("", alias="s2:processing_baseline", pattern=r"^(\d\d\.\d\d)?$")
+    offset_applied: bool | None = Field(None, alias="earthsearch:boa_offset_applied")
+    synthetic: bool = Field(False, alias="kilnscan:synthetic")
+    settled: bool = Field(False, alias="kilnscan:settled")
+
+
+class Item(BaseModel):
+    """The part of a STAC item that kilnscan reads."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str = Field(pattern=r"^[A-Za-z0-9_.:-]{1,200}$")
+    collection: str = Field("", max_length=200)
+    geometry: dict[str, Any] | None = None
+    properties: _Properties
+    assets: dict[str, Any]
+    base: str = Field("", exclude=True)
+    """Where relative links start: the URL or path of the document that holds the item."""
+
+    @property
+    def day(self) -> date:
+        """Day of the overflight (UTC)."""
+        return self.properties.datetime.date()
+
+    @property
+    def epsg(self) -> int | None:
+        """EPSG code of the item's grid."""
+        code = self.properties.code
+        return self.properties.epsg or (int(code[5:]) if code else None)
+
+    @property
+    def extent(self) -> shapely.Polygon:
+        """Ground covered by its granule in metres of its own grid."""
+        asset = self.asset("B04")
+        a, _, left, _, e, top = asset.transform[:6]
+        rows, columns = asset.shape
+        return shapely.box(left, top + e * rows, left + a * columns, top)
+
+    def footprint(self) -> BaseGeometry | None:
+        """Where it has data, EPSG:4326, if the item says so in a way that can be used."""
+        try:
+            shape = shapely.geometry.shape(self.geometry) if self.geometry else None
+            usable = shape is not None and shape.is_valid and shape.area > 0
+        except (shapely.GEOSException, ValueError, TypeError, AttributeError, KeyError, IndexError):
+            return None
+        # a granule is a degree or two wide, more near the poles: a wider one was torn at the antimeridian
+        return shape if usable and shape.bounds[2] - shape.bounds[0] < 90 else None
+
+    def has(self, band: str) -> bool:
+        """Whether there is a file of a Sentinel-2 band."""
+        return band in self.assets or ASSET_NAMES.get(band) in self.assets
+
+    def asset(self, band: str) -> Asset:
+        """The asset of a Sentinel-2 band, under its Earth Search or its native name."""
+        raw = self.assets.get(ASSET_NAMES.get(band, band)) or self.assets.get(band)
+        if raw is None:
+            raise CatalogueError(
+                f"STAC item {self.id} has no band {band}: leave it out of `sentinel2.bands` or fix the catalogue."
+            )
+        try:
+            return Asset.model_validate(raw)
+        except ValidationError as error:
+            raise CatalogueError(f"Band {band} of STAC item {self.id} is malformed: {_first(error)}.") from None
+
+    def link(self, band: str, catalog: str) -> str:
+        """Link of a band's file that may be read: an https or s3 URL, one on the catalogue's host, or a path."""
+        href = self.asset(band).href
+        if not href.startswith("s3://"):
+            href = urljoin(self.base, href) if is_remote(self.base) else href
+        parts = urlsplit(href)
+        if parts.scheme in ("https", "s3") and parts.netloc and "@" not in parts.netloc:
+            return href
+        if parts.scheme == "http" and is_remote(catalog) and parts.hostname == urlsplit(catalog).hostname:
+            return href
+        path = Path(os.path.normpath(Path(self.base).parent / href))
+        if "://" in href or href.startswith("/") or not path.is_relative_to(Path(catalog).parent):
+            raise CatalogueError(
+                f"STAC item {self.id} links to {href!r}: only https, s3, the catalogue's own host and files beside "
+                "the catalogue are read."
+            )
+        return path.as_posix()
+
+
+def find_items(source: Stac, area: BaseGeometry) -> list[Item]:
+    """Items of the configured collections, season and cloud limit that may meet `area` (EPSG:4326).
+
+    Raises CatalogueError if the catalogue cannot be reached or an item is malformed.
+    """
+    items = []
+    for raw, base in _documents(source, area):
+        item = _parse(raw, base)
+        in_season = source.start <= item.day <= source.end and (not source.months or item.day.month in source.months)
+        if in_season and item.collection in ("", *source.collections) and item.properties.cloud <= source.max_cloud:
+            items.append(item)
+    return items
+
+
+def season_windows(source: Stac) -> list[tuple[date, date]]:
+    """First and last days of the stretches of time that the configured season consists of."""
+    days = [day for day in _days(source) if not source.months or day.month in source.months]
+    runs = groupby(enumerate(days), key=lambda pair: pair[1] - timedelta(pair[0]))
+    return [((run := [day for _, day in group])[0], run[-1]) for _, group in runs]
+
+
+def _days(source: Stac) -> Iterator[date]:
+    return (source.start + timedelta(n) for n in range((source.end - source.start).days + 1))
+
+
+def _documents(source: Stac, area: BaseGeometry) -> Iterator[tuple[dict[str, Any], str]]:
+    """Raw items, each with the place its relative links start from."""
+    catalog = source.catalog
+    io = _io(catalog)
+    try:
+        content = json.loads(io.read_text(catalog))
+        if not isinstance(content, dict):
+            raise ValueError("it holds no JSON object")
+        if content.get("type") == "FeatureCollection" or "features" in content:
+            yield from ((feature, catalog) for feature in content["features"])
+        elif "conformsTo" in content:
+            yield from ((feature, catalog) for feature in _search(io, source, area))
+        else:
+            yield from _walk(io, source)
+    except APIError as error:
+        raise CatalogueError(
+            f"The STAC catalogue {catalog} does not answer ({_words(error)}). Check the network, `sentinel2.catalog` "
+            "and `sentinel2.collections`; a frozen scene list needs no network (config/README.md)."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, pystac.STACError) as error:
+        raise CatalogueError(
+            f"The STAC catalogue {catalog} is no STAC API, catalogue or item collection: {_words(error)}. "
+            "Check `sentinel2.catalog`."
+        ) from error
+
+
+def _search(io: "_PatientIO", source: Stac, area: BaseGeometry) -> Iterator[dict[str, Any]]:
+    client = Client.open(source.catalog, stac_io=io)
+    query = {"eo:cloud_cover": {"lte": source.max_cloud}} if client.conforms_to("QUERY") else None
+    count = 0
+    for first, last in season_windows(source):
+        search = client.search(
+            collections=source.collections,
+            intersects=shapely.geometry.mapping(area),
+            datetime=f"{first}T00:00:00Z/{last}T23:59:59Z",
+            query=query,
+            limit=PAGE_ITEMS,
+        )
+        for page in search.pages_as_dicts():
+            count += len(page["features"])
+            if count > MOST_ITEMS:
+                raise ValueError(f"it lists more than {MOST_ITEMS} scenes of one tile")
+            yield from page["features"]
+
+
+def _walk(io: "_PatientIO", source: Stac) -> Iterator[tuple[dict[str, Any], str]]:
+    """Items of a static catalogue; branches that are other collections are not entered."""
+    root = pystac.read_file(source.catalog, stac_io=io)
+    if not isinstance(root, pystac.Catalog):
+        raise ValueError(f"it is a {root.STAC_OBJECT_TYPE}")
+    branches: list[pystac.Catalog] = [root]
+    count = 0
+    while branches:
+        branch = branches.pop()
+        if isinstance(branch, pystac.Collection) and branch.id not in source.collections:
+            continue
+        branches += branch.get_children()
+        for item in branch.get_items():
+            count += 1
+            if count > MOST_ITEMS:
+                raise ValueError(f"it lists more than {MOST_ITEMS} scenes")
+            yield item.to_dict(include_self_link=False, transform_hrefs=False), item.get_self_href() or source.catalog
+
+
+class _PatientIO(StacApiIO):
+    """Reads a catalogue's documents: patiently, and nothing that lies elsewhere."""
+
+    def __init__(self, catalog: str) -> None:
+        self.patience = Patience.from_environment()
+        super().__init__(max_retries=None, timeout=self.patience.timeout_s)
+        self.catalog = catalog
+
+    def read_text(self, source: Any, *args: Any, **kwargs: Any) -> str:
+        href = str(source.href if isinstance(source, pystac.Link) else source)
+        if is_remote(self.catalog):
+            allowed = urlsplit(href).hostname == urlsplit(self.catalog).hostname
+        else:
+            allowed = Path(href).resolve().is_relative_to(Path(self.catalog).resolve().parent)
+        if not allowed:
+            raise ValueError(f"it links to {href!r}, which lies elsewhere")
+        if not is_remote(href):
+            return Path(href).read_text(encoding="utf-8")
+        return super().read_text(source, *args, **kwargs)
+
+    def request(self, *args: Any, **kwargs: Any) -> str:
+        for attempt in range(self.patience.attempts):
+            try:
+                text = super().request(*args, **kwargs)
+                json.loads(text)  # an answer cut short is none
+            except (APIError, ValueError) as error:
+                status = getattr(error, "status_code", None)
+                if (status is not None and status not in TRANSIENT) or attempt + 1 == self.patience.attempts:
+                    raise error if isinstance(error, APIError) else APIError(str(error)) from error
+                self.patience.wait(attempt)
+            else:
+                return text
+        raise APIError("no attempt was allowed")
+
+
+@cache
+def _io(catalog: str) -> _PatientIO:
+    return _PatientIO(catalog)
+
+
+def _parse(raw: Any, base: str) -> Item:
+    try:
+        return Item.model_validate(raw | {"base": base})
+    except (ValidationError, TypeError) as error:
+        name = str(raw.get("id", "without id"))[:200] if isinstance(raw, dict) else "without id"
+        reason = _first(error) if isinstance(error, ValidationError) else "it is no JSON object"
+        raise CatalogueError(f"STAC item {name!r} of {base} is malformed: {reason}.") from None
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+
+
+def _words(error: Exception) -> str:
+    """The first line of an error, not too long, or its name."""
+    return (str(error).splitlines() or [""])[0][:300] or type(error).__name__
+
+
+def newest_first(items: Iterable[Item]) -> list[Item]:
+    """Items by processing baseline, newest first, then by id."""
+    return sorted(sorted(items, key=lambda item: item.id), key=lambda item: item.properties.baseline, reverse=True)
