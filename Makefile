@@ -58,7 +58,7 @@ format: dev-env
 lock:
 	printf '%s ; sys_platform == "never"\n' torchvision opencv-python ultralytics-platform nvidia-ml-py > .overrides.txt
 	echo ultralytics > .lock.in
-	uv pip compile --universal --python-version 3.11 --override .overrides.txt --extra dev --extra train \
+	uv pip compile --universal --python-version 3.11 --override .overrides.txt --extra bench --extra dev --extra train \
 		pyproject.toml .lock.in --no-header --no-annotate --no-emit-index-url --quiet --output-file requirements.lock
 	rm .overrides.txt .lock.in
 
