@@ -169,13 +169,20 @@ def build_coverage(
     acquired: gpd.GeoDataFrame,
     min_clear: float,
 ) -> gpd.GeoDataFrame:
-    """The ledger: one row per tile, whatever became of it; status `ok`, `empty` or `cloudy`, with the reason."""
+    """The ledger: one row per tile, whatever became of it; status `ok`, `empty` or `cloudy`, with the reason.
+
+    `lost_scenes` counts the scenes that could not be read and were left out.
+    """
     area_of = dict(zip(acquired["tile"], acquired["area_km2"], strict=True))
     rows = []
     for tile in tiles:
         seen = screens[tile.id]
         found = int((candidates["tile"] == tile.id).sum())
         status, reason = _status(seen, found, imagery[tile.id], min_clear)
+        lost = {entry["scene"]: entry["reason"] for entry in [*seen["lost"], *imagery[tile.id]["lost"]]}
+        if lost:
+            first = next(iter(lost.items()))
+            reason = "; ".join(filter(None, [reason, f"{len(lost)} scene(s) unreadable, first {first[0]}: {first[1]}"]))
         rows.append(
             {
                 "tile": tile.id,
@@ -183,6 +190,7 @@ def build_coverage(
                 "reason": reason,
                 "clear_share": seen["clear"],
                 "clear_looks": seen["looks"],
+                "lost_scenes": len(lost),
                 "dates": ", ".join(date for date in seen["dates"] if date),
                 "candidates": found,
                 "kilns": int((kilns["tile"] == tile.id).sum()),
@@ -198,7 +206,7 @@ def build_coverage(
 
 def _status(seen: dict[str, Any], found: int, imagery: dict[str, Any], min_clear: float) -> tuple[str, str]:
     if not seen["dates"]:
-        return "cloudy", "no scene of the season passes the cloud limit"
+        return "cloudy", "no scene of the season that passes the cloud limit can be had"
     if seen["clear"] < min_clear:
         return "cloudy", f"only {seen['clear']:.0%} of the land was seen clearly"
     if not found:
@@ -207,3 +215,14 @@ def _status(seen: dict[str, Any], found: int, imagery: dict[str, Any], min_clear
         missing, asked = len(imagery["missing"]), len(imagery["missing"]) + len(imagery["chips"])
         return "ok", f"no high-resolution imagery for {missing} of {asked} chips"
     return "ok", ""
+
+
+def ledger_words(coverage: gpd.GeoDataFrame, most: int = 5) -> str:
+    """The ledger in a few lines for the end of a run: tiles by status, and each that is not whole with its reason."""
+    counts = coverage["status"].value_counts()
+    lines = ["tiles: " + ", ".join(f"{counts[name]} {name}" for name in ("ok", "empty", "cloudy") if name in counts)]
+    notable = coverage[(coverage["status"] == "cloudy") | (coverage["lost_scenes"] > 0)]
+    lines += [f"  {row.tile} {row.status}: {row.reason}" for row in notable.head(most).itertuples()]
+    if len(notable) > most:
+        lines.append(f"  and {len(notable) - most} more: see the ledger, atlas/coverage.parquet")
+    return "\n".join(lines)

@@ -168,6 +168,7 @@ def acquire_for_tile(
         "licence": config.licence,
         "attribution": config.attribution,
         "dates": sorted(filter(None, dates)),
+        "lost": lost,
         "resolution_m": resolution_m,
         "windows": windows,
         "chips": [[i, j, key] for (i, j), key in acquired.chips.items()],

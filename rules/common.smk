@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 from kilnscan.aoi import area_on_mosaic, read_area
+from kilnscan.atlas import ledger_words
 from kilnscan.config import is_remote, load_config
 from kilnscan.errors import ConfigError, KilnscanError
 from kilnscan.files import content_name
 from kilnscan.fingerprint import fingerprint
 from kilnscan.grid import tiles_of
+from kilnscan.tables import read_table
 
 
 def made_here(path):
@@ -60,6 +62,7 @@ def closing_words():
     if not (results / "site" / "index.html").is_file():
         return ""
     return (
+        f"\n{ledger_words(read_table(results / 'atlas' / 'coverage.parquet'))}\n"
         f"\nkilns, one row each:  {results}/atlas/kilns.gpkg   (open it in QGIS)"
         f"\nthe map:              {results}/site/index.html   (double-click it; it needs no network)\n"
     )
