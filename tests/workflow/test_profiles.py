@@ -1,16 +1,13 @@
 """The profiles know every rule, ask for what executors really give, and plan the region."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
+
+from tests.servers import s3_server
 
 ROOT = Path(__file__).parents[2]
 RULES = {
@@ -52,28 +49,12 @@ def test_a_profile_plans_the_region(project, name):
 @pytest.fixture
 def s3(tmp_path, socket_enabled):
     """A local server that speaks S3, with an empty bucket; the environment that points to it."""
-    port = 5000 + os.getpid() % 1000
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(urllib.request.Request(f"{url}/kilnscan", method="PUT"), timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.5)
-        yield {
-            "AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x",
+    with s3_server(tmp_path) as server:
+        server.put("kilnscan")
+        yield server.env | {
             "SNAKEMAKE_AWS_BATCH_JOB_QUEUE": "arn:aws:batch:us-west-2:123456789012:job-queue/q",
             "SNAKEMAKE_AWS_BATCH_JOB_ROLE": "arn:aws:iam::123456789012:role/r",
-        }  # fmt: skip
-    finally:
-        server.terminate()
-        server.wait()
+        }
 
 
 def test_batch_plans_the_region_with_its_files_in_s3(project, s3):
