@@ -13,7 +13,7 @@ from shapely import box, get_coordinates
 from shapely.geometry import mapping
 
 from kilnscan.grid import square_name, to_crs
-from kilnscan.scenes import ASSET_NAMES
+from kilnscan.catalogue import ASSET_NAMES
 
 BANDS = ("B02", "B03", "B04", "B08", "B11", "B12", "SCL")
 PIXEL_M = {"B02": 10, "B03": 10, "B04": 10, "B08": 10, "B11": 20, "B12": 20, "SCL": 20}
