@@ -65,7 +65,6 @@ class FaultProxy:
     ) -> None:  # fmt: skip
         parts = urlsplit(upstream)
         self.upstream = f"http://{parts.netloc}"
-        self.root = parts.path.rstrip("/")
         kinds = tuple(kinds)
         self.rates = dict(rate) if isinstance(rate, Mapping) else {kind: rate / len(kinds) for kind in kinds}
         self.seed, self.max_in_row, self.stall_s = seed, max_in_row, stall_s
