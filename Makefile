@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := -c requirements.lock
 
-.PHONY: demo test env dev-env train-env lint format lock site delhi kill-test profile clean
+.PHONY: demo test env dev-env train-env lint format lock site delhi kill-test bench-composite profile clean
 
 demo: env
 	$(BIN)/snakemake
@@ -73,6 +73,11 @@ delhi: train-env
 # kill jobs of the demo at random points, resume, compare the tables byte for byte
 kill-test: env
 	$(BIN)/python benchmarks/kill_and_resume.py
+
+# read a full-size season side by side with bare decoding, odc-stac and a naive script (15 minutes, 5 GB, needs nginx)
+bench-composite: dev-env
+	$(PIP) install --quiet $(LOCK) --editable '.[bench]'
+	PATH=$$PATH:/usr/sbin $(BIN)/python benchmarks/composite.py
 
 # CPU time and peak memory per rule of the last demo run
 profile: env

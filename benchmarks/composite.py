@@ -201,6 +201,7 @@ def main(folder: Path, size_px: int, dates: int, rounds: int) -> None:
     race(list(CONTESTANTS), scenes[PART_ROWS], dates, rounds)
     print(f"\nthe whole granule, {size_px} by {size_px} pixels:")
     race(["kilnscan", "decode", "decode_gdal"], scenes[size_px], dates, rounds)
+    (folder / "nginx").mkdir(exist_ok=True)
     with nginx(folder, folder / "nginx") as address:
         far = json.loads(scenes[size_px].read_text())
         for day in far["dates"]:

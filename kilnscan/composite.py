@@ -15,7 +15,7 @@ from kilnscan.blocks import Blocks
 from kilnscan.cog import Cog
 from kilnscan.errors import ImageryError, SceneError, SourceError
 from kilnscan.grid import HALO_M, PIXEL_M, Bounds, Tile
-from kilnscan.looks import first_clear, percentile, place
+from kilnscan.looks import count_looks, first_clear, percentile, place
 from kilnscan.ranges import Ranges
 from kilnscan.reader import MosaicReader, Reader
 
@@ -168,23 +168,25 @@ class SceneReader:
         """Pixels and looks of `bounds`, from the blocks of all dates, one band after the other."""
         used = [self._clear(day, bounds) for day in self.dates]
         pixels = np.empty((len(self.bands), *_shape(bounds)), np.uint16)
+        stack = np.empty((len(self.dates), *pixels.shape[1:]), np.uint16)
         for index, band in enumerate(self.bands):
             for following in self.bands[index : index + 2]:  # the next band travels while this one is computed
                 for item, _ in chain.from_iterable(used):
                     self._want(item, following, bounds)
-            stack = np.zeros((len(self.dates), *pixels.shape[1:]), np.uint16)
+            stack[:] = 0
             for layer, items in zip(stack, used, strict=True):
                 for item, clear in items:
                     values = self._window(item, band, bounds)
                     with self.blocks.processor:
-                        place(values, clear, *map(float, item["radiometry"][band]), layer)
+                        place(values, clear, *item["radiometry"][band], layer)
             with self.blocks.processor:
                 pixels[index] = self._summary(stack)
                 if not index:
-                    looks = (stack > 0).sum(axis=0, dtype=np.uint8)
-        unseen = (pixels == 0).any(axis=0)
-        looks[unseen] = 0
-        pixels[:, unseen] = 0
+                    looks = count_looks(stack)
+        partly = (pixels.min(axis=0) == 0) & (pixels.max(axis=0) > 0)
+        if partly.any():  # some band has no data where others do
+            looks[partly] = 0
+            pixels[:, partly] = 0
         return pixels, looks
 
     def _summary(self, stack: np.ndarray) -> np.ndarray:
@@ -322,4 +324,12 @@ def _repeat(pixels: np.ndarray, cog: Cog, bounds: Bounds) -> np.ndarray:
         return pixels
     row, column = round((cog.top - bounds[3]) / PIXEL_M) % times, round((bounds[0] - cog.left) / PIXEL_M) % times
     rows, columns = _shape(bounds)
-    return pixels.repeat(times, 0).repeat(times, 1)[row : row + rows, column : column + columns]
+    wide = _twice(pixels) if times == 2 else pixels.repeat(times, 1)
+    return wide.repeat(times, 0)[row : row + rows, column : column + columns]
+
+
+def _twice(pixels: np.ndarray) -> np.ndarray:
+    """Each column twice, by arithmetic on whole words: several times faster than `repeat`."""
+    if pixels.dtype == np.uint16:
+        return (pixels.astype(np.uint32) * np.uint32(0x10001)).view(np.uint16)
+    return (pixels.astype(np.uint16) * np.uint16(0x101)).view(pixels.dtype)

@@ -29,10 +29,10 @@ def test_reflectance_is_placed_where_it_was_seen_and_kept_in_range(factor, offse
     rng = np.random.default_rng(0)
     values = rng.integers(0, 65536, (20, 40)).astype(np.uint16)
     clear = rng.random(values.shape) < 0.5
-    layer = np.full(values.shape, 7, np.uint16)
+    layer = np.zeros(values.shape, np.uint16)
     place(values, clear, factor, offset, layer)
     expected = np.clip(np.rint(values * factor + offset), 1, 65534)
-    assert (layer == np.where(clear & (values > 0), expected, 7)).all()
+    assert (layer == np.where(clear & (values > 0), expected, 0)).all()
 
 
 def test_the_least_cloudy_date_comes_first_where_it_saw_anything():
