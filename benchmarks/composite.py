@@ -89,7 +89,7 @@ def decode(scenes: dict[str, Any]) -> dict[str, Any]:
     pending = []
     for cog in (blocks.cog(href) for href in _files(scenes)):
         rows = -(-_rows(scenes) * 10 // int(cog.pixel_m))
-        pending += [blocks._block(cog, block) for block in cog.blocks(0, 0, rows, cog.width)]  # noqa: SLF001 (no more)
+        pending += [blocks._block(cog, block) for block in cog.blocks(0, 0, rows, cog.width)]
     for index, future in enumerate(pending):
         future.result()
         pending[index] = None
@@ -182,9 +182,7 @@ def race(names: list[str], scenes: Path, dates: int, rounds: int) -> None:
     base = statistics.median(entry["cpu_s"] for entry in found["decode"])
     print(f"{'':12} {'CPU s/date':>10} {'wall s/date':>11} {'peak MB':>8} {'CPU / decode':>12}")
     for name, entries in found.items():
-        cpu, wall, peak = (
-            statistics.median(entry[key] for entry in entries) for key in ("cpu_s", "wall_s", "peak_mb")
-        )
+        cpu, wall, peak = (statistics.median(entry[key] for entry in entries) for key in ("cpu_s", "wall_s", "peak_mb"))
         print(f"{name:12} {cpu / dates:10.2f} {wall / dates:11.2f} {peak:8.0f} {cpu / base:12.2f}", flush=True)
 
 
@@ -211,8 +209,8 @@ def main(folder: Path, size_px: int, dates: int, rounds: int) -> None:
         (folder / "scenes-web.json").write_text(json.dumps(far))
         web = run("kilnscan", folder / "scenes-web.json")
     cogs = [Blocks(Ranges(), 1).cog(href) for href in _files(json.loads(scenes[size_px].read_text()))]
-    counts = [sum(map(bool, cog._page.databytecounts)) for cog in cogs]  # noqa: SLF001 (the file's own table)
-    least = sum(sum(cog._page.databytecounts) for cog in cogs) / 1e6  # noqa: SLF001
+    counts = [sum(map(bool, cog._page.databytecounts)) for cog in cogs]
+    least = sum(sum(cog._page.databytecounts) for cog in cogs) / 1e6
     print(
         f"\nover HTTP: {web['requests']} requests, {web['megabytes']} MB; every block once and every header once: "
         f"{sum(counts) + len(cogs)} requests, {least:.1f} MB of blocks; {web['wall_s'] / dates:.2f} s/date"

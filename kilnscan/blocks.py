@@ -1,17 +1,32 @@
 """Blocks of many rasters, fetched ahead of need, decoded once and kept while there is room."""
 
+import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
 from kilnscan.cog import Cog
+from kilnscan.errors import DamageError
 from kilnscan.ranges import CONNECTIONS, Ranges
 
+REPEATS = 3
+Result = TypeVar("Result")
 Key = tuple[str, int, int]
 """A raster's link, block row and block column."""
+
+
+def _again(work: Callable[[], Result]) -> Result:
+    """`work`, repeated when the bytes it got were damaged on the way."""
+    for _ in range(REPEATS):
+        try:
+            return work()
+        except DamageError as error:
+            logging.getLogger("kilnscan").info("%s: asking again", error)
+    return work()
 
 
 class Blocks:
@@ -71,7 +86,7 @@ class Blocks:
     def _cog(self, href: str) -> Future[Cog]:
         with self._lock:
             if href not in self._cogs:
-                self._cogs[href] = self._pool.submit(Cog.open, href, self.ranges)
+                self._cogs[href] = self._pool.submit(_again, lambda: Cog.open(href, self.ranges))
             return self._cogs[href]
 
     def _block(self, cog: Cog, block: tuple[int, int]) -> Future[np.ndarray]:
@@ -84,9 +99,12 @@ class Blocks:
             return self._kept[key]
 
     def _load(self, cog: Cog, block: tuple[int, int]) -> np.ndarray:
-        data = cog.fetch(block)
-        with self.processor:
-            pixels = cog.decode(block, data)
+        def fetch_and_decode() -> np.ndarray:
+            data = cog.fetch(block)
+            with self.processor:
+                return cog.decode(block, data)
+
+        pixels = _again(fetch_and_decode)
         with self._lock:
             self._used += pixels.nbytes
             while self._used > self._room:

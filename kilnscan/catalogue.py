@@ -126,14 +126,14 @@ class Item(BaseModel):
     def link(self, band: str, catalog: str) -> str:
         """Link of a band's file that may be read: an https or s3 URL, one on the catalogue's host, or a path."""
         href = self.asset(band).href
-        if not href.startswith("s3://"):
-            href = urljoin(self.base, href) if is_remote(self.base) else href
+        if is_remote(self.base) and not href.startswith("s3://"):
+            href = urljoin(self.base, href)
         parts = urlsplit(href)
         if parts.scheme in ("https", "s3") and parts.netloc and "@" not in parts.netloc:
             return href
         if parts.scheme == "http" and is_remote(catalog) and parts.hostname == urlsplit(catalog).hostname:
             return href
-        path = Path(os.path.normpath(Path(self.base).parent / href))
+        path = Path(_join(self.base, href))
         if "://" in href or href.startswith("/") or not path.is_relative_to(Path(catalog).parent):
             raise CatalogueError(
                 f"STAC item {self.id} links to {href!r}: only https, s3, the catalogue's own host and files beside "
@@ -186,7 +186,7 @@ def _documents(source: Stac, area: BaseGeometry) -> Iterator[tuple[dict[str, Any
             f"The STAC catalogue {catalog} does not answer ({_words(error)}). Check the network, `sentinel2.catalog` "
             "and `sentinel2.collections`; a frozen scene list needs no network (config/README.md)."
         ) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, pystac.STACError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CatalogueError(
             f"The STAC catalogue {catalog} is no STAC API, catalogue or item collection: {_words(error)}. "
             "Check `sentinel2.catalog`."
@@ -213,22 +213,26 @@ def _search(io: "_PatientIO", source: Stac, area: BaseGeometry) -> Iterator[dict
 
 
 def _walk(io: "_PatientIO", source: Stac) -> Iterator[tuple[dict[str, Any], str]]:
-    """Items of a static catalogue; branches that are other collections are not entered."""
-    root = pystac.read_file(source.catalog, stac_io=io)
-    if not isinstance(root, pystac.Catalog):
-        raise ValueError(f"it is a {root.STAC_OBJECT_TYPE}")
-    branches: list[pystac.Catalog] = [root]
-    count = 0
-    while branches:
-        branch = branches.pop()
-        if isinstance(branch, pystac.Collection) and branch.id not in source.collections:
-            continue
-        branches += branch.get_children()
-        for item in branch.get_items():
-            count += 1
-            if count > MOST_ITEMS:
-                raise ValueError(f"it lists more than {MOST_ITEMS} scenes")
-            yield item.to_dict(include_self_link=False, transform_hrefs=False), item.get_self_href() or source.catalog
+    """Items of a static catalogue with their addresses; branches that are other collections are not entered."""
+    todo, known = [source.catalog], {source.catalog}
+    while todo:
+        href = todo.pop()
+        branch = json.loads(io.read_text(href))
+        if branch["type"] == "Feature":
+            yield branch, href
+        elif branch["type"] == "Catalog" or branch["id"] in source.collections:
+            for link in branch["links"]:
+                target = _join(href, link["href"])
+                if link["rel"] in ("child", "item") and target not in known:
+                    known.add(target)
+                    todo.append(target)
+        if len(known) > MOST_ITEMS:
+            raise ValueError(f"it lists more than {MOST_ITEMS} scenes")
+
+
+def _join(base: str, href: str) -> str:
+    """Address of a link in the document `base`."""
+    return urljoin(base, href) if is_remote(base) else os.path.normpath(Path(base).parent / href)
 
 
 class _PatientIO(StacApiIO):
@@ -240,7 +244,7 @@ class _PatientIO(StacApiIO):
         self.catalog = catalog
 
     def read_text(self, source: Any, *args: Any, **kwargs: Any) -> str:
-        href = str(source.href if isinstance(source, pystac.Link) else source)
+        href = str(source.get_absolute_href() if isinstance(source, pystac.Link) else source)
         if is_remote(self.catalog):
             allowed = urlsplit(href).hostname == urlsplit(self.catalog).hostname
         else:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from kilnscan.errors import SourceError
+from kilnscan.errors import DamageError, SourceError
 from kilnscan.ranges import Ranges
 
 PAGE = 1 << 15  # bytes read at a time while a header is parsed; most headers fit into one
@@ -60,7 +60,7 @@ class Cog:
             raise
         except Exception as error:  # a hostile file may break tifffile in any way
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise SourceError(f"{href} is no raster that kilnscan reads: {reason}") from error
+            raise DamageError(f"{href} is no raster that kilnscan reads: {reason}") from error
         return cls(
             href, epsg, pixel * full / page.imagewidth, left, top, page.imagelength, page.imagewidth,
             tuple(page.chunks[:2]), np.dtype(page.dtype), page, ranges,
@@ -97,7 +97,7 @@ class Cog:
             pixels, _, _ = self._page.decode(data, self._index(block))
             return pixels.reshape(pixels.shape[-3:-1])[:rows, :columns]
         except Exception as error:  # a damaged block may break the codec in any way
-            raise SourceError(f"{self.href} is damaged at block {block}: {type(error).__name__}") from error
+            raise DamageError(f"{self.href} is damaged at block {block}: {type(error).__name__}") from error
 
     def _index(self, block: tuple[int, int]) -> int:
         return block[0] * -(-self.width // self.block[1]) + block[1]

@@ -37,6 +37,10 @@ class SourceError(ImageryError):
     """A file far away stays broken or unreachable, however often it is asked for."""
 
 
+class DamageError(SourceError):
+    """Bytes came, but not those of the file: asking again may help."""
+
+
 class SceneError(ImageryError):
     """One scene of several cannot be read; the others may do."""
 

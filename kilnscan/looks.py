@@ -105,7 +105,9 @@ def _percentile(stack: np.ndarray, network: np.ndarray, percent: int, result: np
         into = result[row]
         for column in range(columns):
             part = np.uint32(share[column])
-            value = (np.uint32(low[column]) * (np.uint32(100) - part) + np.uint32(high[column]) * part) // np.uint32(100)
+            value = (np.uint32(low[column]) * (np.uint32(100) - part) + np.uint32(high[column]) * part) // np.uint32(
+                100
+            )
             into[column] = np.uint16(value) if count[column] > _NONE else _NONE
 
 

@@ -38,7 +38,8 @@ _HOP = {"connection", "keep-alive", "transfer-encoding", "host", "accept-encodin
 
 @dataclass(frozen=True)
 class Entry:
-    """One request: what was asked, the fault it met (or None), the status and how many body bytes went out."""
+    """One request: what was asked, the fault it met (or None), the status, how many body bytes went out, and whether
+    the request was signed."""
 
     method: str
     path: str
@@ -47,6 +48,7 @@ class Entry:
     fault: str | None
     status: int | None
     sent: int
+    signed: bool
 
 
 class FaultProxy:
@@ -186,7 +188,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault not in {"reset", "stall"}:
             status, headers, content = self._ask(body, with_range=fault != "no-range")
             content, promise = _spoil(content, fault)
-        proxy.record(Entry(self.command, self.path, asked, attempt, fault, status, len(content)))
+        signed = "Authorization" in self.headers
+        proxy.record(Entry(self.command, self.path, asked, attempt, fault, status, len(content), signed))
         if status:
             self._send(status, headers, content, promise)
         if fault in _ENDS:

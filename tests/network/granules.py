@@ -12,8 +12,8 @@ from affine import Affine
 from shapely import box, get_coordinates
 from shapely.geometry import mapping
 
-from kilnscan.grid import square_name, to_crs
 from kilnscan.catalogue import ASSET_NAMES
+from kilnscan.grid import square_name, to_crs
 
 BANDS = ("B02", "B03", "B04", "B08", "B11", "B12", "SCL")
 PIXEL_M = {"B02": 10, "B03": 10, "B04": 10, "B08": 10, "B11": 20, "B12": 20, "SCL": 20}

@@ -1,0 +1,205 @@
+"""Scenes read over a network are those on the disk: the composite is plain numpy's, whatever the network does."""
+
+import json
+import re
+
+import boto3
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from scipy.ndimage import binary_dilation
+
+from kilnscan.cog import Cog
+from kilnscan.composite import SceneReader, read_patiently
+from kilnscan.config import Stac
+from kilnscan.errors import ImageryError, SourceError
+from kilnscan.grid import Tile
+from kilnscan.ranges import Patience, Ranges
+from kilnscan.scenes import find_scenes
+from tests.network.granules import Square, make_granule
+
+SQUARE = Square.at(32645, 450_000, 2_050_000)
+SIZE = 1236
+LEFT, TOP = SQUARE.left, SQUARE.top
+BOUNDS = (LEFT + 2_010, TOP - 11_990, LEFT + 12_340, TOP - 1_010)
+TILE = Tile("45QVA", 32645, BOUNDS, shapely.box(*BOUNDS))
+MASKED = [0, 1, 3, 8, 9, 10]
+BROKEN = "S2A_45QVA_20240220_0_L2A"
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch):
+    monkeypatch.setenv("KILNSCAN_HTTP_WAIT", "0.01")
+    monkeypatch.setenv("KILNSCAN_HTTP_TIMEOUT", "1")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Four dates of a granule, cloudy in part; the third without the west, the last with the offset in its pixels."""
+    folder = tmp_path_factory.mktemp("scenes")
+    looks = [("2024-01-10", 0.1, {}), ("2024-01-30", 0.4, {}), ("2024-02-20", 0.0, {"empty_west": 0.3})]
+    looks.append(("2024-03-10", 0.2, {"stored_offset": 1000, "declared_offset": -0.1}))
+    items = [
+        make_granule(folder, SQUARE, f"{day}T04:40:31Z", size_px=SIZE, clouds=cloud, **more)
+        for day, cloud, more in looks
+    ]
+    for item in items:
+        item["properties"]["kilnscan:settled"] = True
+        for asset in item["assets"].values():
+            asset["href"] = str(asset["href"]).removeprefix(f"{folder}/")
+    (folder / "items.json").write_text(json.dumps({"features": items}))
+    return folder
+
+
+def scenes_of(folder, address=None, **options):
+    """The scene list of the tile, its links leading to `address` or to the disk."""
+    season = {"start": "2024-01-01", "end": "2024-12-31", "mask_dilate_m": 40, **options}
+    scenes = find_scenes(TILE, TILE, Stac(source="stac", catalog=str(folder / "items.json"), **season))
+    for item in items_of(scenes):
+        if address:
+            item["assets"] = {band: href.replace(str(folder), address) for band, href in item["assets"].items()}
+    return scenes
+
+
+def items_of(scenes):
+    return [item for day in scenes["dates"] for item in day["items"]]
+
+
+def composite(scenes, bounds=BOUNDS):
+    reader = SceneReader(scenes, threads=2)
+    return *reader.read_looks(bounds), reader.ranges
+
+
+@pytest.fixture(scope="module")
+def reference(folder):
+    """Median and looks by rasterio, scipy and numpy."""
+    scenes = scenes_of(folder)
+    row, column = (TOP - round(BOUNDS[3])) // 10, (round(BOUNDS[0]) - LEFT) // 10
+    part = np.s_[row : row + 1098, column : column + 1033]
+    layers = []
+    for item in items_of(scenes):
+        classes = rasterio.open(item["assets"]["SCL"]).read(1)
+        spread = np.isin(classes, MASKED) & (classes > 0)
+        masked = np.isin(classes, MASKED) | binary_dilation(spread, np.ones((5, 5)))
+        bands = []
+        for band in scenes["bands"]:
+            pixels = rasterio.open(item["assets"][band]).read(1).astype(float)
+            factor, offset = item["radiometry"][band]
+            values = np.where(pixels > 0, np.maximum(np.rint(pixels * factor + offset), 1), np.nan)
+            bands.append(np.kron(values, np.ones((SIZE // values.shape[0],) * 2)))
+        layers.append(np.where(np.kron(masked, np.ones((2, 2), bool)), np.nan, bands)[:, *part])
+    stack = np.array(layers)
+    looks = (~np.isnan(stack[:, 0])).sum(axis=0)
+    stack[:, :, looks == 0] = 0
+    return np.floor(np.nanmedian(stack, axis=0)), looks
+
+
+def test_the_composite_is_that_of_plain_numpy(folder, reference):
+    pixels, looks, _ = composite(scenes_of(folder))
+    assert set(np.unique(looks)) >= {1, 2, 3, 4}
+    assert (looks == reference[1]).all()
+    assert (pixels == reference[0]).all()
+
+
+def test_any_window_and_any_number_of_threads_gives_the_same_pixels(folder, reference):
+    scenes = scenes_of(folder)
+    left, _, _, top = BOUNDS
+    for threads, (x, y, width, height) in enumerate([(130, 90, 7, 1), (5, 0, 700, 600), (1000, 900, 33, 198)], 1):
+        window = (left + x * 10, top - (y + height) * 10, left + (x + width) * 10, top - y * 10)
+        pixels, looks = SceneReader(scenes, threads).read_looks(window)
+        assert (pixels == reference[0][:, y : y + height, x : x + width]).all()
+        assert (looks == reference[1][y : y + height, x : x + width]).all()
+
+
+def test_it_is_the_same_over_http_and_every_byte_travels_once(folder, reference, http_server):
+    scenes = scenes_of(folder, http_server(folder))
+    pixels, looks, ranges = composite(scenes)
+    assert (pixels == reference[0]).all() and (looks == reference[1]).all()
+    cogs = [Cog.open(href, Ranges()) for item in items_of(scenes) for href in item["assets"].values()]
+    blocks = sum(len(cog.blocks(0, 0, cog.height, cog.width)) for cog in cogs)
+    assert ranges.requests <= len(cogs) + blocks
+
+
+def test_it_is_the_same_from_s3_without_credentials(folder, reference, s3, monkeypatch):
+    address = s3.fill(folder, "public")
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.setenv(name, s3.env[name])
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    pixels, _, _ = composite(scenes_of(folder, address.rstrip("/")))
+    assert (pixels == reference[0]).all()
+
+
+def test_public_reads_leave_writing_to_a_bucket_of_ones_own_alone(folder, s3, monkeypatch):
+    for name, value in s3.env.items():
+        monkeypatch.setenv(name, value)
+    address = s3.fill(folder, "open").rstrip("/")
+    composite(scenes_of(folder, address))
+    s3.put("mine")
+    client = boto3.client("s3")
+    client.put_object(Bucket="mine", Key="a", Body=b"b")
+    assert client.get_object(Bucket="mine", Key="a")["Body"].read() == b"b"
+
+
+def test_only_a_mirror_of_ones_own_is_read_with_credentials(s3, faults, monkeypatch):
+    for name, value in s3.env.items():
+        monkeypatch.setenv(name, value)
+    s3.put("open")
+    s3.put("open/a.tif", b"abc")
+    proxy = faults(s3.url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
+    for signed in (False, True):
+        assert Ranges(signed).read("s3://open/a.tif", 1, 2) == b"bc"
+    assert [entry.signed for entry in proxy.log] == [False, True]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_bad_network_changes_nothing_and_loses_nothing(folder, reference, http_server, faults, seed):
+    proxy = faults(http_server(folder), seed=seed, rate=0.3, stall_s=1.5)
+    scenes = scenes_of(folder, proxy.url)
+    (pixels, _), lost = read_patiently(scenes, lambda reader, _: reader.read_looks(BOUNDS), threads=2)
+    assert (pixels == reference[0]).all()
+    assert lost == [] and len(proxy.faults) >= 8
+
+
+def test_a_bad_s3_changes_nothing_either(folder, reference, s3, faults, monkeypatch):
+    address = s3.fill(folder, "shaky").rstrip("/")
+    proxy = faults(s3.url, rate=0.2, stall_s=1.5, kinds=("429", "503", "500", "reset", "reset-mid", "truncated"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
+    pixels, _, _ = composite(scenes_of(folder, address))
+    assert (pixels == reference[0]).all()
+    assert proxy.faults
+
+
+@pytest.mark.parametrize("kind", ["404", "503", "truncated", "garbage", "no-range", "reset"])
+def test_a_scene_that_stays_broken_is_left_out_of_the_whole_tile(folder, http_server, faults, kind, monkeypatch):
+    monkeypatch.setenv("KILNSCAN_HTTP_ATTEMPTS", "3")
+    proxy = faults(http_server(folder), broken={f"{BROKEN}/B11": kind})
+    scenes = scenes_of(folder, proxy.url)
+    (pixels, looks), lost = read_patiently(scenes, lambda reader, _: reader.read_looks(BOUNDS))
+    without = scenes | {"dates": [day for day in scenes["dates"] if day["items"][0]["id"] != BROKEN]}
+    expected, expected_looks, _ = composite(without)
+    assert (pixels == expected).all() and (looks == expected_looks).all()
+    assert [entry["scene"] for entry in lost] == [BROKEN]
+
+
+def test_a_dead_network_is_named_and_not_taken_for_clouds(folder, http_server, faults, monkeypatch):
+    monkeypatch.setenv("KILNSCAN_HTTP_ATTEMPTS", "2")
+    proxy = faults(http_server(folder), broken={".": "reset"})
+    with pytest.raises(ImageryError, match=re.escape("Check the network and run again")):
+        read_patiently(scenes_of(folder, proxy.url), lambda reader, _: reader.read_looks(BOUNDS))
+
+
+def test_a_server_that_stalls_costs_its_time_out_and_no_more(folder, http_server, faults):
+    proxy = faults(http_server(folder), broken={"items": "stall"}, stall_s=5)
+    ranges = Ranges(patience=Patience(attempts=2, timeout_s=0.2, first_wait_s=0.01))
+    with pytest.raises(SourceError, match="unreadable after 2 attempts"):
+        ranges.read(f"{proxy.url}/items.json", 0, 10)
+
+
+def test_a_key_in_a_link_is_in_no_error(folder, http_server, faults):
+    proxy = faults(http_server(folder), broken={"items": "404"})
+    with pytest.raises(SourceError) as error:
+        Ranges().read(f"{proxy.url}/items.json?sig=secret", 0, 10)
+    assert "secret" not in str(error.value) and "items.json" in str(error.value)
