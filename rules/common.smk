@@ -6,7 +6,7 @@ No rules here. The tiles are known before any job runs, so there is no checkpoin
 import sys
 from pathlib import Path
 
-from kilnscan.aoi import area_on_mosaic, read_area
+from kilnscan.aoi import area_of, area_on_mosaic
 from kilnscan.config import is_remote, load_config
 from kilnscan.errors import ConfigError, KilnscanError
 from kilnscan.files import content_name
@@ -40,12 +40,15 @@ try:
         "exposure",
         filter(None, (settings.exposure.schools, settings.exposure.population)),
     )
-    area = None if settings.region.aoi is None else read_area(settings.region.aoi)
+    area = area_of(settings.region)
     if settings.sentinel2.source == "mosaic":
         area = area_on_mosaic(area, settings.sentinel2.paths)
     tiles = {tile.id: tile for tile in tiles_of(area, settings.tiling.size_km)}
 except KilnscanError as error:
     sys.exit(f"kilnscan: {error}")
+
+specs = {name: tile.spec() for name, tile in tiles.items()}
+"""The tiles as plain values, written out once: thousands of jobs and two rules for all tiles ask for them."""
 
 
 def code_of(script):
@@ -66,7 +69,7 @@ def closing_words():
 
 def tile_spec(wildcards):
     """The tile of a job as plain values, so that a job reruns when its own tile changes and only then."""
-    return tiles[wildcards.tile].spec()
+    return specs[wildcards.tile]
 
 
 def per_tile(name):
