@@ -283,7 +283,7 @@ class Config(Section):
     def _stac_needs_area(self) -> "Config":
         if self.sentinel2.source == "stac" and self.region.aoi is None and not self.region.countries:
             raise ValueError(
-                "region.aoi or region.countries is missing: scenes of a catalogue need an area of interest"
+                "region.aoi is missing, and so is region.countries: scenes of a catalogue need an area of interest"
             )
         if self.sentinel2.source == "stac" and self.sentinel2.end < self.sentinel2.start:
             raise ValueError("sentinel2.end lies before sentinel2.start")

@@ -9,6 +9,7 @@ from pyproj import Geod, Transformer
 from kilnscan import antimeridian
 from kilnscan.aoi import area_on_mosaic, read_area, widened
 from kilnscan.errors import AreaError
+from kilnscan.reader import MosaicReader
 
 SQUARE = shapely.box(86.5, 18.9, 86.6, 19.0)
 
@@ -145,3 +146,11 @@ def test_a_buffer_reaches_so_many_kilometres_on_all_sides(box):
             x, y, _ = globe.fwd(lon, lat, azimuth, kilometres * 1000)
             assert wide.intersects(shapely.Point(x, y)) == within
     assert shapely.difference(antimeridian.box(*box), wide).area == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(("left", "zone"), [(818_700, 32760), (819_300, 32701)])
+def test_a_composite_across_the_antimeridian_covers_its_few_metres_not_the_globe(raster, left, zone):
+    path = raster("rgb.tif", np.ones((3, 100, 100), np.uint8), 32760, left, 8_120_000)  # 180 degrees lie at 819,450
+    footprint = area_on_mosaic(None, [path])
+    assert len(footprint.geoms) == 2 and footprint.area < 1e-3
+    assert MosaicReader.open(path, ["B04", "B03", "B02"]).epsg == zone
