@@ -48,6 +48,8 @@ def split(geometry: BaseGeometry) -> BaseGeometry:
 
 def polygons(geometry: BaseGeometry) -> BaseGeometry:
     """The polygons of a geometry that may also hold points and lines, where shapes only touch."""
+    if geometry.geom_type == "Polygon" and geometry.area > 0:
+        return geometry
     parts = [part for part in shapely.get_parts(geometry) if part.geom_type == "Polygon" and part.area > 0]
     return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
 

@@ -73,8 +73,12 @@ def tile_spec(wildcards):
 
 
 def per_tile(name):
-    """The file called `name` of every tile."""
-    return [f"<results>/tiles/{tile}/{name}" for tile in tiles]
+    """The file called `name` of every tile, listed only where it is needed: most jobs read this file for one tile."""
+
+    def files(wildcards):
+        return [f"<results>/tiles/{tile}/{name}" for tile in tiles]
+
+    return files
 
 
 def outside(path):
