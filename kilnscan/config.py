@@ -55,9 +55,19 @@ class Region(Section):
     title: str = Field("", description="Heading of the map; the name if empty.")
     aoi: str | list[float] | None = Field(
         None,
-        description="Area of interest: a vector file or [west, south, east, north] in degrees. "
-        "With a mosaic it may be left out and is then the mosaic's footprint.",
+        description="Area of interest: a vector file or [west, south, east, north] in degrees; a box with west > east "
+        "crosses the antimeridian. With a mosaic it may be left out and is then the mosaic's footprint.",
     )
+    countries: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="Instead of `aoi`: ISO 3166 alpha-3 codes or English names of countries, or continents; "
+        "generalised boundaries of Natural Earth (facts/README.md).",
+    )
+    select: dict[str, list[str | int | float]] = Field(
+        {}, description="Rows of the vector file `aoi` by the values of columns: {column: [values]}."
+    )
+    buffer_km: float = Field(0, ge=0, le=500, description="Widen the area of interest by so many kilometres.")
     synthetic: bool = Field(False, description="Mark every product as synthetic.")
 
     @field_validator("aoi")
@@ -66,6 +76,16 @@ class Region(Section):
         if isinstance(value, list) and len(value) != 4:
             raise ValueError("a box needs four numbers: [west, south, east, north]")
         return value
+
+    @model_validator(mode="after")
+    def _one_area(self) -> "Region":
+        if self.aoi is not None and self.countries:
+            raise ValueError("give either `aoi` or `countries`, not both")
+        if self.select and not isinstance(self.aoi, str):
+            raise ValueError("`select` chooses rows of a vector file: name one in `aoi`")
+        if self.buffer_km and self.aoi is None and not self.countries:
+            raise ValueError("`buffer_km` widens `aoi` or `countries`: give one of them")
+        return self
 
 
 class Stac(Section):
@@ -282,8 +302,10 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _stac_needs_area(self) -> "Config":
-        if self.sentinel2.source == "stac" and self.region.aoi is None:
-            raise ValueError("region.aoi is missing: scenes of a catalogue need an area of interest")
+        if self.sentinel2.source == "stac" and self.region.aoi is None and not self.region.countries:
+            raise ValueError(
+                "region.aoi is missing, and so is region.countries: scenes of a catalogue need an area of interest"
+            )
         if self.sentinel2.source == "stac" and self.sentinel2.end < self.sentinel2.start:
             raise ValueError("sentinel2.end lies before sentinel2.start")
         return self

@@ -54,6 +54,7 @@ def _path(module: str) -> Path | None:
     return next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()), None)
 
 
+@cache  # by the tree itself: scripts share most of their modules
 def _imports(tree: ast.Module) -> list[str]:
     """Package modules that a module imports, wherever in it the import stands."""
     names = []
@@ -65,6 +66,7 @@ def _imports(tree: ast.Module) -> list[str]:
     return [name for name in names if name.split(".")[0] == PACKAGE and _path(name)]
 
 
+@cache
 def _code(tree: ast.Module) -> str:
     """Source of a module without comments, docstrings and layout."""
     tree = ast.parse(ast.unparse(tree))

@@ -1,5 +1,8 @@
 """The tile grid: MGRS 100 km squares of a UTM zone, optionally subdivided.
 
+Zones are six degrees wide, but for south-west Norway and Svalbard. Every place between 80 degrees south and 84 north
+belongs to exactly one zone, square and tile: the western and southern edges of each belong to it.
+
 Letters follow NGA.STND.0037 (Universal Grids), the scheme Sentinel-2 granules are named by. A square that straddles a
 latitude band takes the letter of its centre.
 """
@@ -7,13 +10,17 @@ latitude band takes the letter of its centre.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 import shapely
 from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
+from kilnscan.antimeridian import polygons, split, together
+
+SOUTH_DEG, NORTH_DEG = -80.0, 84.0
+"""Latitudes between which UTM, and with it the grid of Sentinel-2, is defined."""
 SQUARE_M = 100_000
 PIXEL_M = 10
 SCREEN_HALO_M = 400.0
@@ -23,6 +30,18 @@ HALO_M = 1500.0
 _COLUMNS = ("ABCDEFGH", "JKLMNPQR", "STUVWXYZ")
 _ROWS = "ABCDEFGHJKLMNPQRSTUV"
 _BANDS = "CDEFGHJKLMNPQRSTUVWX"
+_WIDENED = {
+    31: (0, 72, 9, 84),
+    32: (3, 56, 12, 64),
+    33: (9, 72, 21, 84),
+    35: (21, 72, 33, 84),
+    37: (33, 72, 42, 84),
+}
+"""Land that zones hold beyond or instead of their six degrees: west, south, east, north. The first and the last three
+are Svalbard's, where zones 32, 34 and 36 end at 72 degrees north; the second is Norway's."""
+_NEAR_M = 0.03
+"""A zone's border and the sides of an area, which bend in metres, are drawn within so many metres as straight lines."""
+_LEAST_M2 = 1.0
 
 Bounds = tuple[float, float, float, float]
 
@@ -50,10 +69,12 @@ class Tile:
         return cls(spec["id"], spec["epsg"], tuple(spec["bounds"]), shapely.from_wkt(spec["own"]))
 
     def owns(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Which points (metres) belong to this tile and to no other: half-open in the square, inside the area."""
+        """Which points (metres) belong to this tile and to no other: half-open in square and zone, inside the area."""
         left, bottom, right, top = self.bounds
         inside = (x >= left) & (x < right) & (y >= bottom) & (y < top)
-        inside[inside] = shapely.intersects_xy(self.own, x[inside], y[inside])
+        inside[inside] = shapely.dwithin(self.own, shapely.points(x[inside], y[inside]), _NEAR_M)
+        lon, lat = transformer(self.epsg, 4326).transform(x[inside], y[inside])
+        inside[inside] = zones_of(lon, lat) == self.epsg % 100
         return inside
 
     def read_bounds(self, halo_m: float) -> Bounds:
@@ -78,10 +99,30 @@ def to_crs(geometry: BaseGeometry, source: int, target: int) -> BaseGeometry:
     return shapely.transform(geometry, transformer(source, target).transform, interleaved=False)
 
 
+def to_lonlat(geometry: BaseGeometry, epsg: int) -> BaseGeometry:
+    """A geometry in metres of a UTM zone in EPSG:4326, longitudes within -180 and 180.
+
+    What crosses the antimeridian becomes several polygons, split there, as GeoJSON (RFC 7946) and STAC ask.
+    """
+    degrees = to_crs(geometry, epsg, 4326)
+    if degrees.is_empty or degrees.bounds[2] - degrees.bounds[0] < 180:
+        return degrees
+    return split(together(degrees, epsg % 100 * 6 - 183))
+
+
+def zones_of(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """Numbers of the UTM zones of places, 1 to 60."""
+    lon = np.round(lon, 9)  # what a projection and its inverse make of a zone's border lies on it again
+    lat = np.round(lat, 9)
+    zones = np.floor((lon + 180) / 6).astype(int) % 60 + 1
+    for zone, (west, south, east, north) in _WIDENED.items():
+        zones = np.where((lon >= west) & (lon < east) & (lat >= south) & (lat < north), zone, zones)
+    return zones
+
+
 def zone_of(lon: float, lat: float) -> int:
     """EPSG code of the UTM zone of a place."""
-    zone = min(int((lon + 180) // 6) + 1, 60)
-    return (32600 if lat >= 0 else 32700) + zone
+    return (32600 if lat >= 0 else 32700) + int(zones_of(np.float64(lon), np.float64(lat)))
 
 
 def square_name(epsg: int, easting: float, northing: float) -> str:
@@ -104,39 +145,81 @@ def mgrs_10m(lon: float, lat: float) -> str:
 
 
 def tiles_of(area: BaseGeometry, size_km: int = 100) -> list[Tile]:
-    """Tiles that cover an area of interest (EPSG:4326), sorted by id.
+    """Tiles that cover an area of interest (EPSG:4326, longitudes within -180 and 180), sorted by id.
 
-    Each zone takes its own six degrees of the area and each hemisphere its half, so that every point belongs to
-    exactly one tile. `size_km` divides 100.
+    Every point of the area belongs to exactly one tile. A tile that would own less than a square metre, which is what
+    rounding leaves where a side of the area follows one of the grid, is none. `size_km` divides 100.
     """
-    tiles = [tile for epsg, part in _zone_parts(area) for tile in _zone_tiles(part, epsg, size_km)]
+    tiles = [tile for epsg, part in zone_parts(area) for tile in _zone_tiles(part, epsg, size_km)]
     return sorted(tiles, key=lambda tile: tile.id)
 
 
-def _zone_parts(area: BaseGeometry) -> Iterator[tuple[int, BaseGeometry]]:
-    west, south, east, north = area.bounds
-    for zone in range(int((west + 180) // 6) + 1, min(int((east + 180) // 6) + 1, 60) + 1):
-        lon = zone * 6 - 186
-        for base, low, high in ((32600, max(south, 0.0), north), (32700, south, min(north, 0.0))):
-            if low < high:
-                part = area.intersection(shapely.box(lon, low, lon + 6, high))
-                if part.area > 0:
-                    yield base + zone, part
+def zone_parts(area: BaseGeometry) -> Iterator[tuple[int, BaseGeometry]]:
+    """An area (EPSG:4326) by UTM zone and hemisphere: EPSG code and polygons in degrees."""
+    for zone in range(1, 61):
+        for epsg, south, north in ((32600 + zone, 0.0, NORTH_DEG), (32700 + zone, SOUTH_DEG, 0.0)):
+            home = _zone_home(zone, south, north)
+            if _meet(home.bounds, area.bounds):
+                part = polygons(area.intersection(home))
+                if not part.is_empty:
+                    yield epsg, part
+
+
+@cache
+def _zone_home(zone: int, south: float, north: float) -> BaseGeometry:
+    """The land (degrees) of a zone between two latitudes."""
+    home = shapely.box(zone * 6 - 186, south, zone * 6 - 180, north)
+    if north > 0:
+        for other, bounds in _WIDENED.items():
+            widened = shapely.box(*bounds)
+            home = home.union(widened) if other == zone else home.difference(widened)
+    return home
+
+
+def _meet(one: Bounds, other: Bounds) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _zone_tiles(part: BaseGeometry, epsg: int, size_km: int) -> Iterator[Tile]:
     size = size_km * 1000
     # straight lines in degrees bend in metres: a vertex at least every hundredth of a degree keeps them within 0.1 m
-    utm = shapely.make_valid(to_crs(shapely.segmentize(part, 0.01), 4326, epsg))
+    utm = shapely.make_valid(shapely.transform(to_crs(shapely.segmentize(part, 0.01), 4326, epsg), _on_grid))
     left, bottom, right, top = utm.bounds
-    for x in range(int(left // size) * size, math.ceil(right), size):
-        for y in range(int(bottom // size) * size, math.ceil(top), size):
-            own = utm.intersection(shapely.box(x, y, x + size, y + size))
-            if own.area > 0:
-                name = square_name(epsg, x, y)
-                if size_km < 100:
-                    name += f"_{size_km}_{x % SQUARE_M // size}{y % SQUARE_M // size}"
-                yield Tile(name, epsg, (x, y, x + size, y + size), own)
+    columns = range(int(left // size), math.ceil(right / size))
+    rows = range(int(bottom // size), math.ceil(top / size))
+    for column, row, own in _cells(utm, columns, rows, size):
+        x, y = column * size, row * size
+        name = square_name(epsg, x, y)
+        if size_km < 100:
+            name += f"_{size_km}_{x % SQUARE_M // size}{y % SQUARE_M // size}"
+        yield Tile(name, epsg, (x, y, x + size, y + size), own)
+
+
+def _on_grid(points: np.ndarray) -> np.ndarray:
+    """Points with those within a micrometre of a line of the grid put onto it.
+
+    The equator and 3 degrees east are lines of the grid and sides of zones, too; rounding would leave hairs there.
+    """
+    line = np.round(points / SQUARE_M) * SQUARE_M
+    return np.where(np.abs(points - line) < 1e-6, line, points)
+
+
+def _cells(shape: BaseGeometry, columns: range, rows: range, size: int) -> Iterator[tuple[int, int, BaseGeometry]]:
+    """Column, row and share of every cell of a grid that `shape` meets, by halving: each cut handles fewer vertices."""
+    box = shapely.box(columns.start * size, rows.start * size, columns.stop * size, rows.stop * size)
+    own = polygons(shape.intersection(box))
+    if own.area < _LEAST_M2:
+        return
+    if len(columns) == len(rows) == 1:
+        yield columns.start, rows.start, own
+    elif len(columns) > len(rows):
+        middle = len(columns) // 2
+        yield from _cells(own, columns[:middle], rows, size)
+        yield from _cells(own, columns[middle:], rows, size)
+    else:
+        middle = len(rows) // 2
+        yield from _cells(own, columns, rows[:middle], size)
+        yield from _cells(own, columns, rows[middle:], size)
 
 
 mercator = Transformer.from_crs(4326, 3857, always_xy=True)

@@ -44,7 +44,8 @@ class MosaicReader:
         """
         with open_mosaic(path, len(bands)) as source:
             west, south, east, north = transform_bounds(source.crs, "EPSG:4326", *source.bounds)
-            epsg = zone_of((west + east) / 2, (south + north) / 2)
+            middle = (west + east) / 2 if west < east else (west + east) / 2 + 180  # across the antimeridian
+            epsg = zone_of(middle, (south + north) / 2)
             return cls((str(path),), epsg, bands, transform_bounds(source.crs, f"EPSG:{epsg}", *source.bounds))
 
     @cached_property

@@ -12,7 +12,7 @@ from kilnscan.catalogue import Item, find_items, newest_first, season_windows
 from kilnscan.config import Mosaic, Stac
 from kilnscan.errors import CatalogueError, SourceError
 from kilnscan.files import content_name, digest
-from kilnscan.grid import HALO_M, Tile, to_crs, transformer
+from kilnscan.grid import HALO_M, Tile, to_lonlat, transformer
 from kilnscan.radiometry import OFFSET_DN, carries_offset, declared, needs_measuring
 from kilnscan.ranges import Ranges
 
@@ -22,10 +22,8 @@ READERS = 8
 
 def find_scenes(tile: Tile, square: Tile, source: Stac) -> dict[str, Any]:
     """Search the catalogue and choose: the scene list of `tile`, a part of the 100 km `square` (or all of it)."""
-    left, bottom, right, top = square.read_bounds(HALO_M)
-    return choose_scenes(
-        tile, square, source, find_items(source, to_crs(shapely.box(left, bottom, right, top), square.epsg, 4326))
-    )
+    reach = to_lonlat(shapely.box(*square.read_bounds(HALO_M)), square.epsg)
+    return choose_scenes(tile, square, source, find_items(source, reach))
 
 
 def choose_scenes(tile: Tile, square: Tile, source: Stac, items: list[Item]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ rule atlas:
         mem_mb=4096,
         runtime=60,
     params:
-        tiles=[tile.spec() for tile in tiles.values()],
+        tiles=list(specs.values()),
         atlas=settings.atlas.model_dump(mode="json"),
         exposure=settings.exposure.model_dump(mode="json"),
         files=content(

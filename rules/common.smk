@@ -6,14 +6,12 @@ No rules here. The tiles are known before any job runs, so there is no checkpoin
 import sys
 from pathlib import Path
 
-from kilnscan.aoi import area_on_mosaic, read_area
-from kilnscan.atlas import ledger_words
+from kilnscan.aoi import area_of, area_on_mosaic
 from kilnscan.config import is_remote, load_config
 from kilnscan.errors import ConfigError, KilnscanError
 from kilnscan.files import content_name
 from kilnscan.fingerprint import fingerprint
 from kilnscan.grid import tiles_of
-from kilnscan.tables import read_table
 
 
 def made_here(path):
@@ -42,13 +40,17 @@ try:
         "exposure",
         filter(None, (settings.exposure.schools, settings.exposure.population)),
     )
-    area = None if settings.region.aoi is None else read_area(settings.region.aoi)
+    area = area_of(settings.region)
     if settings.sentinel2.source == "mosaic":
         area = area_on_mosaic(area, settings.sentinel2.paths)
     tiles = {tile.id: tile for tile in tiles_of(area, settings.tiling.size_km)}
-    squares = {tile.id: tile for tile in tiles_of(area)}
+    whole = settings.tiling.size_km == 100
+    squares = tiles if whole else {tile.id: tile for tile in tiles_of(area)}
 except KilnscanError as error:
     sys.exit(f"kilnscan: {error}")
+
+specs = {name: tile.spec() for name, tile in tiles.items()}
+"""The tiles as plain values, written out once: thousands of jobs and two rules for all tiles ask for them."""
 
 
 def code_of(script):
@@ -61,6 +63,11 @@ def closing_words():
     results = Path("results") / settings.region.name
     if not (results / "site" / "index.html").is_file():
         return ""
+    from kilnscan.atlas import (
+        ledger_words,
+    )  # here: every job reads this file, one needs it
+    from kilnscan.tables import read_table
+
     return (
         f"\n{ledger_words(read_table(results / 'atlas' / 'coverage.parquet'))}\n"
         f"\nkilns, one row each:  {results}/atlas/kilns.gpkg   (open it in QGIS)"
@@ -70,7 +77,7 @@ def closing_words():
 
 def tile_spec(wildcards):
     """The tile of a job as plain values, so that a job reruns when its own tile changes and only then."""
-    return tiles[wildcards.tile].spec()
+    return specs[wildcards.tile]
 
 
 def square_spec(wildcards):
@@ -79,8 +86,12 @@ def square_spec(wildcards):
 
 
 def per_tile(name):
-    """The file called `name` of every tile."""
-    return [f"<results>/tiles/{tile}/{name}" for tile in tiles]
+    """The file called `name` of every tile, listed only where it is needed: most jobs read this file for one tile."""
+
+    def files(wildcards):
+        return [f"<results>/tiles/{tile}/{name}" for tile in tiles]
+
+    return files
 
 
 def outside(path):

@@ -1,6 +1,6 @@
 """Tiles: the region cut along the MGRS grid.
 
-Needs: the area of interest (config `region.aoi`, or the footprint of a mosaic).
+Needs: the area of interest (config `region.aoi` or `region.countries`, or the footprint of a mosaic).
 Makes: <results>/tiles.geojson, one feature per tile.
 """
 
@@ -19,7 +19,7 @@ rule tiles:
         mem_mb=512,
         runtime=10,
     params:
-        tiles=[tile.spec() for tile in tiles.values()],
+        tiles=list(specs.values()),
         code=code_of("write_tiles"),
     script:
         "../scripts/write_tiles.py"

@@ -4,12 +4,12 @@ import shapely
 
 from kilnscan.console import job
 from kilnscan.files import write_json
-from kilnscan.grid import Tile, to_crs
+from kilnscan.grid import Tile, to_lonlat
 
 
 def main(specs: list[dict], path: str) -> None:
     tiles = [Tile.from_spec(spec) for spec in specs]
-    shapes = [shapely.set_precision(to_crs(tile.own, tile.epsg, 4326), 1e-7, mode="pointwise") for tile in tiles]
+    shapes = [shapely.set_precision(to_lonlat(tile.own, tile.epsg), 1e-7, mode="pointwise") for tile in tiles]
     features = [
         {
             "type": "Feature",

@@ -39,6 +39,10 @@ def test_the_smallest_region_file_runs_on_the_models_for_real_rgb():
         ({"train": {"name": "x", "regions": [{"name": "y", "mosaic": "y.tif"}]}}, "either `mosaic` and `labels`"),
         ({"region": {"name": "x", "aoi": [1, 2, 3]}}, "four numbers"),
         ({"sentinel2": STAC}, "need an area of interest"),
+        ({"region": {"name": "x", "aoi": "a.gpkg", "countries": ["BGD"]}}, "either `aoi` or `countries`"),
+        ({"region": {"name": "x", "countries": []}}, "`region.countries`"),
+        ({"region": {"name": "x", "aoi": [1, 2, 3, 4], "select": {"a": ["b"]}}}, "rows of a vector file"),
+        ({"region": {"name": "x", "buffer_km": 5}}, "give one of them"),
     ],
 )  # fmt: skip
 def test_a_wrong_key_is_named(change, says):
