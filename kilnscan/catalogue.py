@@ -28,6 +28,7 @@ from kilnscan.ranges import TRANSIENT, Patience
 
 PAGE_ITEMS = 100
 MOST_ITEMS = 20_000
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 ASSET_NAMES = {
     "B02": "blue",
     "B03": "green",
@@ -92,7 +93,7 @@ class Item(BaseModel):
     @property
     def extent(self) -> shapely.Polygon:
         """Ground covered by its granule in metres of its own grid."""
-        asset = self.asset("B04")
+        asset = self.asset(next((band for band in ASSET_NAMES if self.has(band)), "B04"))
         a, _, left, _, e, top = asset.transform[:6]
         rows, columns = asset.shape
         return shapely.box(left, top + e * rows, left + a * columns, top)
@@ -131,7 +132,8 @@ class Item(BaseModel):
         parts = urlsplit(href)
         if parts.scheme in ("https", "s3") and parts.netloc and "@" not in parts.netloc:
             return href
-        if parts.scheme == "http" and is_remote(catalog) and parts.hostname == urlsplit(catalog).hostname:
+        own_hosts = {urlsplit(catalog).hostname} if is_remote(catalog) else LOOPBACK
+        if parts.scheme == "http" and parts.hostname in own_hosts:
             return href
         path = Path(_join(self.base, href))
         if "://" in href or href.startswith("/") or not path.is_relative_to(Path(catalog).parent):

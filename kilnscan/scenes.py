@@ -203,9 +203,15 @@ def _settle(
 
 
 def _granule(item: Item, source: Stac, radiometry: dict[str, list[float]]) -> dict[str, Any]:
+    footprint = item.footprint()
     return {
         "id": item.id,
         "collection": item.collection,
+        "datetime": item.properties.datetime.isoformat(),
+        "cloud": item.properties.cloud,
+        "baseline": item.properties.baseline,
+        "footprint": footprint and shapely.to_wkt(footprint, 6),
+        "grids": {band: [*item.asset(band).shape, *item.asset(band).transform[:6]] for band in [*source.bands, "SCL"]},
         "assets": {band: item.link(band, source.catalog) for band in [*source.bands, "SCL"]},
         "radiometry": radiometry,
     }

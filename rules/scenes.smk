@@ -1,7 +1,8 @@
 """Scenes: which pixels a tile is screened on.
 
-Needs: a STAC catalogue, or a composite (config `sentinel2`).
-Makes: <results>/tiles/<tile>/scenes.json, the small list on which everything after it hangs.
+Needs: a STAC API, catalogue or frozen list, or a composite (config `sentinel2`).
+Makes: <results>/tiles/<tile>/scenes.json, the small list on which everything after it hangs; on request
+       <results>/scenes.geojson, all of them frozen, and <results>/tiles/<tile>/composite.tif.
 
 A catalogue is asked once: it counts as a service, whose date means nothing. To ask again and rerun just the tiles
 with other scenes: `snakemake scenes --forcerun choose_scenes`, then `snakemake`.
@@ -37,6 +38,27 @@ rule scenes:
     """Only the scene lists of all tiles."""
     input:
         per_tile("scenes.json"),
+
+
+rule freeze_scenes:
+    """One list of all scenes, to be committed with a paper and named as `sentinel2.catalog`: only if asked for."""
+    input:
+        per_tile("scenes.json"),
+    output:
+        frozen="<results>/scenes.geojson",
+    log:
+        "<logs>/freeze.log",
+    benchmark:
+        "<benchmarks>/freeze.tsv"
+    conda:
+        "../envs/core.yaml"
+    resources:
+        mem_mb=1024,
+        runtime=10,
+    params:
+        code=code_of("freeze_scenes"),
+    script:
+        "../scripts/freeze_scenes.py"
 
 
 rule write_composite:

@@ -9,6 +9,7 @@ import shapely
 from kilnscan.catalogue import find_items
 from kilnscan.config import Stac
 from kilnscan.errors import CatalogueError
+from kilnscan.frozen import freeze
 from kilnscan.grid import tiles_of, to_crs
 from kilnscan.radiometry import carries_offset
 from kilnscan.ranges import Ranges
@@ -87,6 +88,21 @@ def test_next_months_search_changes_only_the_tile_with_new_scenes(stac_api, item
         for known in (both, later)
     )
     assert before[0] == after[0] and before[1] != after[1]
+
+
+def test_a_frozen_list_gives_the_same_scenes_without_anybody_being_asked(stac_api, items, tmp_path, monkeypatch):
+    live = find_scenes(TILE, TILE, source(stac_api(items), max_dates=3))
+    path = tmp_path / "scenes.geojson"
+    path.write_text(json.dumps(freeze([live])))
+    monkeypatch.setattr("urllib3.PoolManager.request", None)
+    assert find_scenes(TILE, TILE, source(str(path), max_dates=3)) == live
+
+
+def test_scenes_on_this_machine_are_not_frozen(items, folder, web, tmp_path):
+    here = [json.loads(json.dumps(item).replace(f"{web}/", "")) for item in items]
+    (folder / "list.json").write_text(json.dumps({"features": here}))
+    with pytest.raises(CatalogueError, match="Commit their catalogue instead"):
+        freeze([find_scenes(TILE, TILE, source(str(folder / "list.json")))])
 
 
 def static_catalogue(root, items, relative):

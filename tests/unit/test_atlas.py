@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from kilnscan.atlas import build_acquired, build_coverage, build_kilns
+from kilnscan.atlas import build_acquired, build_coverage, build_kilns, ledger_words
 from kilnscan.config import Atlas
 from kilnscan.grid import tiles_of, to_crs
 
@@ -63,7 +63,7 @@ def test_no_detection_gives_an_empty_table_with_all_columns():
 def imagery(tile, chips, missing=()):
     return {
         "tile": tile.id, "epsg": tile.epsg, "chips": [[i, j, "key"] for i, j in chips], "missing": list(missing),
-        "provider": "cog", "licence": "x",
+        "provider": "cog", "licence": "x", "lost": [],
     }  # fmt: skip
 
 
@@ -83,6 +83,8 @@ def test_the_ledger_has_a_row_for_every_tile_whatever_became_of_it():
     ]
     found = candidates([(449_000, 2_099_000)])
     entries = {tile.id: imagery(tile, [(0, 0)], [(0, 1)] if tile is TILES[0] else []) for tile in TILES}
+    seen = [entry | {"lost": []} for entry in seen]
+    seen[1]["lost"] = [{"scene": "S2A_1", "reason": "HTTP 503"}]
     by_tile = dict(zip([tile.id for tile in TILES], seen, strict=True))
     acquired = build_acquired(entries.values(), TILES)
     coverage = build_coverage(TILES, by_tile, found, entries, kilns_of([]), acquired, 0.5)
@@ -90,3 +92,8 @@ def test_the_ledger_has_a_row_for_every_tile_whatever_became_of_it():
     assert coverage["reason"].str.contains("no high-resolution imagery for 1 of 2 chips").tolist()[0]
     assert "10%" in coverage["reason"].tolist()[2] and "no scene" in coverage["reason"].tolist()[3]
     assert coverage["area_km2"].sum() == pytest.approx(16, rel=1e-3)
+    assert coverage["lost_scenes"].tolist() == [0, 1, 0, 0]
+    assert "1 scene(s) unreadable, first S2A_1: HTTP 503" in coverage["reason"].tolist()[1]
+    words = ledger_words(coverage, most=2).splitlines()
+    assert words[0] == "tiles: 1 ok, 1 empty, 2 cloudy" and words[1].startswith(f"  {TILES[1].id} empty: no candidate")
+    assert words[3] == "  and 1 more: see the ledger, atlas/coverage.parquet"
