@@ -67,6 +67,9 @@ class Blocks:
         down, across = cog.block
         met = cog.blocks(row, column, rows, columns)
         pieces = [(i * down - row, j * across - column, self._block(cog, (i, j))) for i, j in met]
+        for block, (y, x, _) in zip(met, pieces, strict=True):
+            if y >= 0 and x >= 0 and y + down <= rows and x + across <= columns:
+                self._forget((href, *block))  # taken whole: nobody comes back for it
         if len(pieces) == 1:
             y, x, future = pieces[0]
             block = future.result()
@@ -97,6 +100,17 @@ class Blocks:
             else:
                 self._kept[key] = self._pool.submit(self._load, cog, block)
             return self._kept[key]
+
+    def _forget(self, key: Key) -> None:
+        with self._lock:
+            future = self._kept.pop(key, None)
+        if future is not None:  # outside the lock: a future that is done calls back at once
+            future.add_done_callback(self._make_room)
+
+    def _make_room(self, future: Future[np.ndarray]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            with self._lock:
+                self._used -= future.result().nbytes
 
     def _load(self, cog: Cog, block: tuple[int, int]) -> np.ndarray:
         def fetch_and_decode() -> np.ndarray:
