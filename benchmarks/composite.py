@@ -26,10 +26,11 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from kilnscan.cog import Cog  # noqa: E402 (the project's own folder comes first)
-from kilnscan.composite import SceneReader, strips  # noqa: E402
+from kilnscan.composite import strips  # noqa: E402
 from kilnscan.config import SIX, Stac  # noqa: E402
 from kilnscan.grid import Tile  # noqa: E402
 from kilnscan.ranges import Ranges  # noqa: E402
+from kilnscan.scene_reader import SceneReader  # noqa: E402
 from kilnscan.scenes import find_scenes  # noqa: E402
 from tests.network.granules import Square, make_granule  # noqa: E402
 from tests.servers import nginx  # noqa: E402

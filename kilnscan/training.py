@@ -6,12 +6,12 @@ from typing import Any
 import geopandas as gpd
 import shapely
 
-from kilnscan.composite import SceneReader
 from kilnscan.config import RGB, Stac
 from kilnscan.errors import ConfigError
 from kilnscan.grid import Tile, to_crs, zone_of
 from kilnscan.imagery import training_reader
 from kilnscan.reader import MosaicReader, Reader
+from kilnscan.scene_reader import SceneReader
 from kilnscan.scenes import find_scenes
 from kilnscan.tables import read_vector
 

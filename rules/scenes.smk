@@ -24,6 +24,7 @@ rule choose_scenes:
     resources:
         mem_mb=512,
         runtime=growing(10, 0.1),
+        searches=1,
     params:
         tile=tile_spec,
         square=square_spec,

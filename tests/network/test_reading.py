@@ -11,11 +11,12 @@ import shapely
 from scipy.ndimage import binary_dilation
 
 from kilnscan.cog import Cog
-from kilnscan.composite import SceneReader, read_patiently
+from kilnscan.composite import read_patiently
 from kilnscan.config import Stac
 from kilnscan.errors import ImageryError, SourceError
 from kilnscan.grid import Tile
 from kilnscan.ranges import Patience, Ranges
+from kilnscan.scene_reader import SceneReader
 from kilnscan.scenes import find_scenes
 from tests.network.granules import Square, make_granule
 

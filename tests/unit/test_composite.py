@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import shapely
 
-from kilnscan.composite import SceneReader, dilate, open_scenes, read_patiently, strips
+from kilnscan.composite import open_scenes, read_patiently, strips
 from kilnscan.errors import ImageryError, SceneError
 from kilnscan.grid import Tile
+from kilnscan.scene_reader import SceneReader, dilate
 
 LEFT, TOP, SIZE = 450_000, 2_100_000, 60
 BOUNDS = (LEFT, TOP - SIZE * 10, LEFT + SIZE * 10, TOP)
