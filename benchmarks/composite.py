@@ -71,7 +71,7 @@ def scene_list(catalog: str, items: list[dict[str, Any]], rows: int) -> dict[str
         source="stac", catalog=catalog, start="2024-01-01", end="2024-12-31", mask_dilate_m=0, max_dates=len(items),
         max_cloud=100, mask_classes=MASKED,
     )  # fmt: skip
-    return find_scenes(tile, tile, source)
+    return find_scenes(tile, source)
 
 
 def kilnscan(scenes: dict[str, Any]) -> dict[str, Any]:

@@ -64,6 +64,7 @@ class _Properties(BaseModel):
     offset_applied: bool | None = Field(None, alias="earthsearch:boa_offset_applied")
     synthetic: bool = Field(False, alias="kilnscan:synthetic")
     settled: bool = Field(False, alias="kilnscan:settled")
+    chosen_for: list[tuple[int, int]] | None = Field(None, alias="kilnscan:cells", max_length=10_000)
 
 
 class Item(BaseModel):

@@ -1,7 +1,8 @@
 """A frozen scene list: the scenes of a whole region as one small file that a paper can be committed with.
 
-It is a STAC item collection like any other, so `sentinel2.catalog` may name it, and the scenes chosen from it are the
-same, without asking anybody. It is GeoJSON too: QGIS shows the footprints.
+It is a STAC item collection like any other, so `sentinel2.catalog` may name it. Each scene says which cells of land
+(kilnscan/dates.py) it was chosen for, so that the same are chosen again, without asking anybody. It is GeoJSON too:
+QGIS shows the footprints.
 """
 
 from typing import Any
@@ -27,7 +28,11 @@ def freeze(lists: list[dict[str, Any]]) -> dict[str, Any]:
                         f"The scenes of tile {scenes['tile']['id']} are files on this machine ({href}): only scenes "
                         "on the web or in S3 can be frozen. Commit their catalogue instead."
                     )
-                features[item["collection"], item["id"]] = _feature(item, scenes)
+                feature = features.setdefault((item["collection"], item["id"]), _feature(item, scenes))
+                cells = feature["properties"]["kilnscan:cells"]
+                cells.extend(cell for cell in day["cells"] if cell not in cells)
+    for feature in features.values():
+        feature["properties"]["kilnscan:cells"].sort()
     return {"type": "FeatureCollection", "features": [features[key] for key in sorted(features)]}
 
 
@@ -39,6 +44,7 @@ def _feature(item: dict[str, Any], scenes: dict[str, Any]) -> dict[str, Any]:
         "proj:code": f"EPSG:{scenes['tile']['epsg']}",
         "s2:processing_baseline": item["baseline"],
         "kilnscan:settled": True,
+        "kilnscan:cells": [],
         "kilnscan:synthetic": scenes["synthetic"],
     }
     return {

@@ -12,6 +12,7 @@ import numpy as np
 
 from kilnscan.blocks import Blocks
 from kilnscan.cog import Cog
+from kilnscan.dates import CELL_M, Cell, cells_of
 from kilnscan.errors import SceneError, SourceError
 from kilnscan.grid import HALO_M, PIXEL_M, Bounds, Tile
 from kilnscan.looks import count_looks, first_clear, percentile, place
@@ -141,16 +142,16 @@ class SceneReader:
         Where granules overlap, the first that has data decides: they are cut from one acquisition.
         """
         result = []
-        filled = np.zeros(_shape(bounds), bool)
+        filled = ~_in_cells(day["cells"], bounds)
         for item in day["items"]:
+            if filled.all():
+                break
             masked, data = self._mask(item, bounds)
             data &= ~filled
             filled |= data
             data &= ~masked
             if data.any():
                 result.append((item, data))
-            if filled.all():
-                break
         return result
 
     def _mask(self, item: dict[str, Any], bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
@@ -222,6 +223,18 @@ def _bilinear(band: np.ndarray, factor: int) -> np.ndarray:
 def _shape(bounds: Bounds) -> tuple[int, int]:
     left, bottom, right, top = bounds
     return round((top - bottom) / PIXEL_M), round((right - left) / PIXEL_M)
+
+
+def _in_cells(cells: list[Cell] | None, bounds: Bounds) -> np.ndarray:
+    """Which pixels of `bounds` lie in some of `cells` (of all there are, if None)."""
+    if cells is None:
+        return np.ones(_shape(bounds), bool)
+    result = np.zeros(_shape(bounds), bool)
+    for i, j in {tuple(cell) for cell in cells} & set(cells_of(bounds)):
+        top, left = round((bounds[3] - (j + 1) * CELL_M) / PIXEL_M), round((i * CELL_M - bounds[0]) / PIXEL_M)
+        size = CELL_M // PIXEL_M
+        result[max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)] = True
+    return result
 
 
 @contextmanager

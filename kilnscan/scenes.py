@@ -5,37 +5,37 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
-import numpy as np
 import shapely
 
-from kilnscan.catalogue import Item, find_items, newest_first, season_windows
+from kilnscan.catalogue import Item, find_items, newest_first
 from kilnscan.config import Mosaic, Stac
+from kilnscan.dates import cells_of, choose_days, land_of
 from kilnscan.errors import CatalogueError, SourceError
 from kilnscan.files import content_name, digest
-from kilnscan.grid import HALO_M, Tile, to_lonlat, transformer
+from kilnscan.grid import HALO_M, SQUARE_M, Tile, to_lonlat
 from kilnscan.radiometry import OFFSET_DN, carries_offset, declared, needs_measuring
 from kilnscan.ranges import Ranges
 
-SAMPLES = 20  # points along each side of a square at which clear looks are counted
 READERS = 8
 
 
-def find_scenes(tile: Tile, square: Tile, source: Stac) -> dict[str, Any]:
-    """Search the catalogue and choose: the scene list of `tile`, a part of the 100 km `square` (or all of it)."""
-    reach = to_lonlat(shapely.box(*square.read_bounds(HALO_M)), square.epsg)
-    return choose_scenes(tile, square, source, find_items(source, reach))
+def find_scenes(tile: Tile, source: Stac) -> dict[str, Any]:
+    """Search the catalogue and choose: the scene list of `tile`."""
+    cells = cells_of(tile.read_bounds(HALO_M))
+    return choose_scenes(tile, source, find_items(source, to_lonlat(shapely.box(*land_of(cells).bounds), tile.epsg)))
 
 
-def choose_scenes(tile: Tile, square: Tile, source: Stac, items: list[Item]) -> dict[str, Any]:
+def choose_scenes(tile: Tile, source: Stac, items: list[Item]) -> dict[str, Any]:
     """The scene list of a tile: dates with their granules, links resolved, reflectance offsets settled.
 
-    Dates are chosen for what is owned of the whole 100 km square, so that they do not depend on how it is subdivided.
-    A scene that cannot be read now is left out, said so in the list, and another date takes its place.
+    `items` must hold all that meet the cells which the tile reads (kilnscan/dates.py). A scene that cannot be read now
+    is left out, said so in the list, and another date takes its place.
     Raises CatalogueError when most scenes cannot be read.
     """
-    items = _once(source, [item for item in items if item.epsg == tile.epsg])
-    reach = shapely.box(*square.read_bounds(HALO_M))
-    items = [item for item in items if item.extent.intersects(reach)]
+    cells = cells_of(tile.read_bounds(HALO_M))
+    land = land_of(cells)
+    items = [item for item in items if item.epsg == tile.epsg and item.extent.intersects(land)]
+    items = _once(source, items)
     ranges = Ranges(signed=source.signed)
     lost: dict[str, str] = {}
     settled: dict[str, dict[str, list[float]]] = {}
@@ -44,8 +44,8 @@ def choose_scenes(tile: Tile, square: Tile, source: Stac, items: list[Item]) -> 
         for item in items:
             if item.id not in lost:
                 by_date[item.day].append(item)
-        days = choose_days(square, source, by_date)
-        granules = {day: _needed(tile, by_date[day]) for day in sorted(days)}
+        days = choose_days(cells, tile.epsg, source, by_date)
+        granules = {day: _needed(tile, by_date[day], land_of(where)) for day, where in days.items()}
         open_ones = [item for group in granules.values() for item in group if item.id not in settled]
         broken = _settle(open_ones, source, ranges, settled)
         lost |= broken
@@ -60,11 +60,12 @@ def choose_scenes(tile: Tile, square: Tile, source: Stac, items: list[Item]) -> 
     dates = [
         {
             "date": day.isoformat(),
-            "cloud": days[day],
+            "cloud": group[0].properties.cloud,
+            "cells": [list(cell) for cell in days[day]],
             "items": [_granule(item, source, settled[item.id]) for item in group],
         }
         for day, group in granules.items()
-        if group  # granules of the square may not reach this part of it
+        if group
     ]
     return _finish(
         {
@@ -83,75 +84,6 @@ def choose_scenes(tile: Tile, square: Tile, source: Stac, items: list[Item]) -> 
     )
 
 
-def choose_days(square: Tile, source: Stac, by_date: dict[date, list[Item]]) -> dict[date, float]:
-    """At most `max_dates` days with their cloud over the land owned of a square, in per cent.
-
-    The season is cut into as many windows as there may be dates, and land into sample points. Day by day the one is
-    taken that adds most to the sum over points of sqrt(sum over windows of sqrt(clear looks)): a first look at a place
-    counts more than a second, a new part of the season more than another look in the same. Both roots make it
-    submodular, so that the greedy choice is near the best one (Nemhauser, Wolsey and Fisher 1978).
-    """
-    points = _points(square)
-    windows = season_windows(source)
-    length = sum((last - first).days + 1 for first, last in windows)
-    days = sorted(by_date)
-    clear = {day: _clear_at(by_date[day], points, square.epsg) for day in days}
-    window = {day: _position(day, windows) * source.max_dates // length for day in days}
-    looks = np.zeros((source.max_dates, len(points)))
-    value = np.zeros(len(points))
-    chosen: dict[date, float] = {}
-    for _ in range(source.max_dates):
-        best: tuple[float, float, date] | None = None
-        for day in days:
-            if day in chosen:
-                continue
-            roots = np.sqrt(looks).sum(axis=0) - np.sqrt(looks[window[day]])
-            after = np.sqrt(roots + np.sqrt(looks[window[day]] + clear[day]))
-            rank = (-round(float((after - value).sum()), 9), _cloud(clear[day]), day)
-            if rank[0] < 0 and (best is None or rank < best):
-                best = rank
-        if best is None:
-            break
-        day = best[2]
-        chosen[day] = round(best[1], 2)
-        looks[window[day]] += clear[day]
-        value = np.sqrt(np.sqrt(looks).sum(axis=0))
-    return dict(sorted(chosen.items()))
-
-
-def _points(square: Tile) -> np.ndarray:
-    """Sample points (n, 2) of what is owned of a square, in its metres."""
-    left, bottom, right, top = square.own.bounds
-    steps = (np.arange(SAMPLES) + 0.5) / SAMPLES
-    x, y = np.meshgrid(left + steps * (right - left), bottom + steps * (top - bottom))
-    points = np.column_stack([x.ravel(), y.ravel()])
-    inside = points[shapely.intersects_xy(square.own, points)]
-    return inside if len(inside) else np.array(square.own.representative_point().coords)
-
-
-def _clear_at(items: list[Item], points: np.ndarray, epsg: int) -> np.ndarray:
-    """How likely each point is seen clearly by the granules of a date: their clear share, 0 where they have no data."""
-    lon, lat = transformer(epsg, 4326).transform(*points.T)
-    result = np.zeros(len(points))
-    for item in items:
-        covered = shapely.intersects_xy(item.extent, points)
-        footprint = item.footprint()
-        if footprint is not None:
-            covered &= shapely.intersects_xy(footprint, lon, lat)
-        result[covered] = np.maximum(result[covered], max(1 - item.properties.cloud / 100, 1e-3))
-    return result
-
-
-def _cloud(clear: np.ndarray) -> float:
-    """Cloud in per cent where there is data."""
-    return 100 * (1 - float(clear[clear > 0].mean())) if (clear > 0).any() else 100.0
-
-
-def _position(day: date, windows: list[tuple[date, date]]) -> int:
-    """How many days of the season come before `day`."""
-    return sum((min(last, day) - first).days + (last < day) for first, last in windows if first <= day)
-
-
 def _once(source: Stac, items: list[Item]) -> list[Item]:
     """Of each granule and day the items of the first collection that has it."""
     rank = {name: place for place, name in enumerate(source.collections)}
@@ -163,18 +95,21 @@ def _once(source: Stac, items: list[Item]) -> list[Item]:
     return [i for i in unique.values() if rank.get(i.collection, 0) == best[i.day, i.extent.bounds]]
 
 
-def _needed(tile: Tile, items: list[Item]) -> list[Item]:
-    """Granules of a date that a tile reads, that which covers most of it first; those that add nothing left out."""
-    reach = shapely.box(*tile.read_bounds(HALO_M))
-    own = shapely.box(*tile.bounds)
-    order = sorted(newest_first(items), key=lambda item: -round(item.extent.intersection(own).area))
+def _needed(tile: Tile, items: list[Item], land: shapely.Geometry) -> list[Item]:
+    """Granules of a date that a tile reads of `land`; those that add nothing are left out.
+
+    That of the tile's own 100 km square comes first: where granules overlap, the first decides.
+    """
+    reach = land.intersection(shapely.box(*tile.read_bounds(HALO_M)))
+    left, bottom = (value // SQUARE_M * SQUARE_M for value in tile.bounds[:2])
+    square = shapely.box(left, bottom, left + SQUARE_M, bottom + SQUARE_M)
+    order = sorted(newest_first(items), key=lambda item: -round(item.extent.intersection(square).area))
     needed: list[Item] = []
-    covered = shapely.Polygon()
     for item in order:
         again = any(item.extent.equals(other.extent) for other in needed)  # another strip of the same granule
-        if item.extent.intersects(reach) and (again or item.extent.intersection(reach).difference(covered).area > 0):
+        covered = shapely.union_all([other.extent for other in needed])
+        if item.extent.intersection(reach).area > 0 and (again or item.extent.intersection(reach - covered).area > 0):
             needed.append(item)
-            covered = covered.union(item.extent)
     return needed
 
 

@@ -30,7 +30,7 @@ def screen_reader(region: dict[str, Any], bands: list[str]) -> Reader:
     epsg = zone_of((west + east) / 2, (south + north) / 2)
     own = to_crs(shapely.box(west, south, east, north), 4326, epsg)
     square = Tile(region["name"], epsg, own.bounds, own)
-    return SceneReader(find_scenes(square, square, source))
+    return SceneReader(find_scenes(square, source))
 
 
 def detector_reader(region: dict[str, Any]) -> Reader:

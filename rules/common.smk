@@ -44,8 +44,6 @@ try:
     if settings.sentinel2.source == "mosaic":
         area = area_on_mosaic(area, settings.sentinel2.paths)
     tiles = {tile.id: tile for tile in tiles_of(area, settings.tiling.size_km)}
-    whole = settings.tiling.size_km == 100
-    squares = tiles if whole else {tile.id: tile for tile in tiles_of(area)}
 except KilnscanError as error:
     sys.exit(f"kilnscan: {error}")
 
@@ -78,11 +76,6 @@ def closing_words():
 def tile_spec(wildcards):
     """The tile of a job as plain values, so that a job reruns when its own tile changes and only then."""
     return specs[wildcards.tile]
-
-
-def square_spec(wildcards):
-    """The whole 100 km square that a tile is cut from: dates are chosen for all of it."""
-    return squares[wildcards.tile.partition("_")[0]].spec()
 
 
 def per_tile(name):

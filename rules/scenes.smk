@@ -27,7 +27,6 @@ rule choose_scenes:
         searches=1,
     params:
         tile=tile_spec,
-        square=square_spec,
         source=settings.sentinel2.model_dump(mode="json", exclude={"min_clear"}),
         mosaics=mosaic_content(),
         code=code_of("choose_scenes"),

@@ -9,16 +9,12 @@ from kilnscan.grid import Tile
 from kilnscan.scenes import choose_mosaic, find_scenes
 
 
-def main(spec: dict, square: dict, source: dict, path: str) -> None:
+def main(spec: dict, source: dict, path: str) -> None:
     tile = Tile.from_spec(spec)
     config = TypeAdapter(Stac | Mosaic).validate_python(source)
-    if config.source == "mosaic":
-        scenes = choose_mosaic(tile, config)
-    else:
-        scenes = find_scenes(tile, Tile.from_spec(square), config)
-    write_json(path, scenes)
+    write_json(path, choose_mosaic(tile, config) if config.source == "mosaic" else find_scenes(tile, config))
 
 
 if "snakemake" in globals():
     with job(snakemake.log[0]):
-        main(snakemake.params.tile, snakemake.params.square, snakemake.params.source, snakemake.output.scenes)
+        main(snakemake.params.tile, snakemake.params.source, snakemake.output.scenes)

@@ -67,13 +67,13 @@ EXPECTED = [("2024-01-10", C1), ("2024-01-30", C1), ("2024-02-20", OLD), ("2024-
 
 def test_an_api_gives_the_seasons_scenes_page_by_page(stac_api, items, monkeypatch):
     monkeypatch.setattr("kilnscan.catalogue.PAGE_ITEMS", 2)
-    assert found(find_scenes(TILE, TILE, source(stac_api(items)))) == EXPECTED
+    assert found(find_scenes(TILE, source(stac_api(items)))) == EXPECTED
 
 
 def test_a_bad_network_does_not_change_what_is_found(stac_api, items, faults):
-    calm = find_scenes(TILE, TILE, source(stac_api(items)))
+    calm = find_scenes(TILE, source(stac_api(items)))
     proxy = faults(stac_api(items), rate=0.5, kinds=("429", "500", "503", "reset", "reset-mid", "truncated"))
-    shaky = [find_scenes(TILE, TILE, source(proxy.url, max_cloud=60 + n)) for n in range(4)]
+    shaky = [find_scenes(TILE, source(proxy.url, max_cloud=60 + n)) for n in range(4)]
     assert proxy.faults and all(scenes["dates"] == calm["dates"] for scenes in shaky)
 
 
@@ -84,25 +84,24 @@ def test_next_months_search_changes_only_the_tile_with_new_scenes(stac_api, item
     both = [*items, make_granule(folder, beside, "2024-01-10T04:40:31Z", **small)]
     later = [*both, make_granule(folder, beside, "2024-04-20T04:40:31Z", **small)]
     before, after = (
-        [find_scenes(tile, tile, source(stac_api(known)))["fingerprint"] for tile in (TILE, far)]
-        for known in (both, later)
+        [find_scenes(tile, source(stac_api(known)))["fingerprint"] for tile in (TILE, far)] for known in (both, later)
     )
     assert before[0] == after[0] and before[1] != after[1]
 
 
 def test_a_frozen_list_gives_the_same_scenes_without_anybody_being_asked(stac_api, items, tmp_path, monkeypatch):
-    live = find_scenes(TILE, TILE, source(stac_api(items), max_dates=3))
+    live = find_scenes(TILE, source(stac_api(items), max_dates=3))
     path = tmp_path / "scenes.geojson"
     path.write_text(json.dumps(freeze([live])))
     monkeypatch.setattr("urllib3.PoolManager.request", None)
-    assert find_scenes(TILE, TILE, source(str(path), max_dates=3)) == live
+    assert find_scenes(TILE, source(str(path), max_dates=3)) == live
 
 
 def test_scenes_on_this_machine_are_not_frozen(items, folder, web, tmp_path):
     here = [json.loads(json.dumps(item).replace(f"{web}/", "")) for item in items]
     (folder / "list.json").write_text(json.dumps({"features": here}))
     with pytest.raises(CatalogueError, match="Commit their catalogue instead"):
-        freeze([find_scenes(TILE, TILE, source(str(folder / "list.json")))])
+        freeze([find_scenes(TILE, source(str(folder / "list.json")))])
 
 
 def static_catalogue(root, items, relative):
@@ -127,15 +126,15 @@ def test_a_static_catalogue_serves_as_well_on_the_web_and_on_disk(items, folder,
     old = [item for item in items if item["collection"] == OLD]
     expected = [(day, OLD) for day, _ in EXPECTED]
     static_catalogue(folder / "static", old, relative=True)
-    there = find_scenes(TILE, TILE, source(f"{web}/static/catalog.json"))
+    there = find_scenes(TILE, source(f"{web}/static/catalog.json"))
     assert found(there) == expected
     assert there["dates"][0]["items"][0]["assets"]["B04"].startswith(f"{web}/sentinel")
     with pytest.raises(CatalogueError, match="files beside the catalogue"):
-        find_scenes(TILE, TILE, source(f"{folder}/static/catalog.json"))  # ../.. leaves the catalogue's folder
+        find_scenes(TILE, source(f"{folder}/static/catalog.json"))  # ../.. leaves the catalogue's folder
     (folder / "catalog.json").write_text(
         (folder / "static/catalog.json").read_text().replace("./old/", "./static/old/")
     )
-    assert found(find_scenes(TILE, TILE, source(f"{folder}/catalog.json"))) == expected
+    assert found(find_scenes(TILE, source(f"{folder}/catalog.json"))) == expected
 
 
 def test_a_catalogue_on_disk_may_not_lead_elsewhere(items, tmp_path):
@@ -143,20 +142,20 @@ def test_a_catalogue_on_disk_may_not_lead_elsewhere(items, tmp_path):
     path = tmp_path / "a" / "catalog.json"
     path.write_text(path.read_text().replace("./old/collection.json", "../../../etc/passwd"))
     with pytest.raises(CatalogueError, match="which lies elsewhere"):
-        find_scenes(TILE, TILE, source(str(path)))
+        find_scenes(TILE, source(str(path)))
 
 
 def test_a_catalogue_that_does_not_answer_says_what_to_check(faults, stac_api, items, monkeypatch):
     monkeypatch.setenv("KILNSCAN_HTTP_ATTEMPTS", "2")
     proxy = faults(stac_api(items), broken={".": "503"})
     with pytest.raises(CatalogueError, match="does not answer"):
-        find_scenes(TILE, TILE, source(proxy.url))
+        find_scenes(TILE, source(proxy.url))
 
 
 def test_a_web_page_is_no_catalogue(http_server, tmp_path):
     (tmp_path / "index.html").write_text("<html>")
     with pytest.raises(CatalogueError, match=r"Check .*`sentinel2\.catalog`"):
-        find_scenes(TILE, TILE, source(f"{http_server(tmp_path)}/index.html"))
+        find_scenes(TILE, source(f"{http_server(tmp_path)}/index.html"))
 
 
 @pytest.mark.parametrize(
@@ -174,7 +173,7 @@ def test_the_pixels_decide_whether_the_offset_is_still_in(folder, web, stac_api,
         bands=("B04", "B03", "B02", "SCL"), stored_offset=stored, declared_offset=-0.1, boa_offset_applied=applied,
         pixels=vegetation(),
     )  # fmt: skip
-    scenes = find_scenes(TILE, TILE, source(stac_api([item])))
+    scenes = find_scenes(TILE, source(stac_api([item])))
     assert scenes["dates"][0]["items"][0]["radiometry"]["B03"] == [1.0, offset]
 
 
@@ -195,7 +194,7 @@ def test_without_dark_land_the_items_word_is_taken(folder, web, stac_api):
         folder, SQUARE, "2024-04-02T04:40:31Z", base_url=web, size_px=SIZE, bands=("B04", "B03", "B02", "SCL"),
         declared_offset=-0.1, boa_offset_applied=False, pixels=desert,
     )  # fmt: skip
-    scenes = find_scenes(TILE, TILE, source(stac_api([item])))
+    scenes = find_scenes(TILE, source(stac_api([item])))
     assert scenes["dates"][0]["items"][0]["radiometry"]["B03"] == [1.0, -1000]
 
 
@@ -205,7 +204,7 @@ def test_a_scene_whose_pixels_cannot_be_asked_gives_way_to_another(stac_api, ite
     moved = json.loads(json.dumps(items).replace(web, proxy.url))
     extra = copy.deepcopy(next(item for item in moved if "20240225" in item["id"]))
     extra["properties"]["eo:cloud_cover"] = 50
-    scenes = find_scenes(TILE, TILE, source(stac_api([*moved, extra]), max_dates=4))
+    scenes = find_scenes(TILE, source(stac_api([*moved, extra]), max_dates=4))
     assert ("2024-02-20", OLD) not in found(scenes) and ("2024-02-25", OLD) in found(scenes)
     assert [entry["scene"] for entry in scenes["lost"]] == ["S2A_45QVA_20240220_0_L2A"]
 
@@ -217,7 +216,7 @@ def test_the_real_items_are_found_and_their_offsets_settled(real_data, stac_api)
         item["properties"]["kilnscan:settled"] = True  # their pixels are not here
     tile = tiles_of(shapely.box(15.9, 47.2, 16.0, 47.3))[0]
     season = {"start": "2022-01-01", "end": "2022-03-01", "max_cloud": 100}
-    scenes = find_scenes(tile, tile, source(stac_api(raw), **season))
+    scenes = find_scenes(tile, source(stac_api(raw), **season))
     offsets = {day["date"]: day["items"][0]["radiometry"]["B04"][1] for day in scenes["dates"]}
     assert offsets == {"2022-01-22": 0, "2022-01-30": 0, "2022-02-26": -1000}
 

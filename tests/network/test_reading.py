@@ -56,7 +56,7 @@ def folder(tmp_path_factory):
 def scenes_of(folder, address=None, **options):
     """The scene list of the tile, its links leading to `address` or to the disk."""
     season = {"start": "2024-01-01", "end": "2024-12-31", "mask_dilate_m": 40, **options}
-    scenes = find_scenes(TILE, TILE, Stac(source="stac", catalog=str(folder / "items.json"), **season))
+    scenes = find_scenes(TILE, Stac(source="stac", catalog=str(folder / "items.json"), **season))
     for item in items_of(scenes):
         if address:
             item["assets"] = {band: href.replace(str(folder), address) for band, href in item["assets"].items()}

@@ -9,7 +9,7 @@ from kilnscan.errors import ImageryError, SceneError
 from kilnscan.grid import Tile
 from kilnscan.scene_reader import SceneReader, dilate
 
-LEFT, TOP, SIZE = 450_000, 2_100_000, 60
+LEFT, TOP, SIZE = 459_700, 2_100_000, 60
 BOUNDS = (LEFT, TOP - SIZE * 10, LEFT + SIZE * 10, TOP)
 TILE = Tile("45QVA", 32645, BOUNDS, shapely.box(*BOUNDS))
 
@@ -25,11 +25,13 @@ def scenes(raster):
         noise = np.uint16(day * 10)
         if cloudy:
             classes[:, :, : SIZE // 4] = 9
-        assets = {"SCL": raster(f"{day}/scl.tif", classes, pixel=20)}
+        assets = {"SCL": raster(f"{day}/scl.tif", classes, pixel=20, left=LEFT)}
         for index, band in enumerate(("B04", "B11")):
-            assets[band] = raster(f"{day}/{band}.tif", truth[[index]] + noise - np.int16(offset).astype(np.uint16))
+            assets[band] = raster(
+                f"{day}/{band}.tif", truth[[index]] + noise - np.int16(offset).astype(np.uint16), left=LEFT
+            )
         item = {"id": str(day), "assets": assets, "radiometry": {b: [1.0, offset] for b in ("B04", "B11")}}
-        days.append({"date": f"2024-01-0{day + 1}", "cloud": 50.0 if cloudy else day, "items": [item]})
+        days.append({"date": f"2024-01-0{day + 1}", "cloud": 50.0 if cloudy else day, "cells": None, "items": [item]})
     return truth, {
         "tile": TILE.spec(), "source": "stac", "bands": ["B04", "B11"], "mask_classes": [0, 3, 8, 9], "dates": days,
         "grid": [LEFT, TOP], "statistic": "median", "mask_dilate_m": 0, "signed": False,
@@ -108,6 +110,15 @@ def test_masked_edges_are_widened_but_not_the_edge_of_a_granule(scenes):
     assert (looks[:, : SIZE // 2 + 4] == 2).all() and (looks[:, SIZE // 2 + 4 :] == 3).all()
 
 
+def test_a_date_counts_only_in_the_cells_of_land_it_was_chosen_for(scenes):
+    truth, listed = scenes
+    listed["dates"][1]["cells"] = [[22, 104]]  # up to 460 km east: half of the tile
+    pixels, looks = SceneReader(listed).read_looks(BOUNDS)
+    assert (looks[:, : SIZE // 2] == 2).all() and (looks[:, SIZE // 2 :] == 2).all()
+    assert (pixels[:, :, : SIZE // 2] == truth[:, :, : SIZE // 2] + 5).all()
+    assert (pixels[:, :, SIZE // 2 :] == truth[:, :, SIZE // 2 :] + 10).all()
+
+
 def test_dilation_grows_a_square():
     mask = np.zeros((9, 9), bool)
     mask[4, 4] = mask[0, 0] = True
@@ -130,7 +141,8 @@ def test_a_scene_on_another_grid_is_refused(scenes, raster):
     listed = scenes[1]
     pixels = np.full((1, SIZE, SIZE), 5, np.uint16)
     for changes in ({"left": LEFT + 3}, {"epsg": 32646}, {"pixel": 15}):
-        listed["dates"][0]["items"][0]["assets"]["B04"] = raster("other.tif", pixels, **changes)
+        place = {"left": LEFT} | changes
+        listed["dates"][0]["items"][0]["assets"]["B04"] = raster("other.tif", pixels, **place)
         with pytest.raises(SceneError, match="lies on another grid"):
             SceneReader(listed).read(BOUNDS)
 

@@ -9,7 +9,7 @@ import shapely
 from kilnscan.catalogue import find_items, season_windows
 from kilnscan.config import Stac
 from kilnscan.errors import CatalogueError
-from kilnscan.grid import tiles_of
+from kilnscan.grid import tiles_of, to_crs
 from kilnscan.scenes import find_scenes
 
 AREA = shapely.box(86.51, 18.97, 86.52, 18.98)
@@ -41,7 +41,7 @@ def choose(tmp_path):
         path = tmp_path / "catalog.json"
         path.write_text(json.dumps({"type": "FeatureCollection", "features": list(items)}))
         season = {"source": "stac", "catalog": str(path), "start": "2024-01-01", "end": "2024-03-31"}
-        return find_scenes(TILE, TILE, Stac(**(season | changes)))
+        return find_scenes(TILE, Stac(**(season | changes)))
 
     return choosing
 
@@ -83,7 +83,25 @@ def test_every_part_of_the_land_gets_its_looks_although_orbits_differ_in_cloud(c
 
     west = [strip(f"2024-0{month}-10", 1, 86, 86.516) for month in (1, 2, 3)]
     east = [strip(f"2024-0{month}-15", 50, 86.514, 87) for month in (1, 2, 3)]
-    assert days_of(choose(*west, *east, max_dates=2)) == ["2024-01-10", "2024-03-15"]
+    assert {day[-2:] for day in days_of(choose(*west, *east, max_dates=2))} == {"10", "15"}
+
+
+def test_each_cell_of_land_has_its_own_days(tmp_path):
+    """Where orbits meet, a tile's west is seen on other days than its east, and neither goes short."""
+    west, east = [on(f"2024-01-1{n}") for n in range(4)], [on(f"2024-02-1{n}") for n in range(4)]
+    for item_, left in [*((i, 400_000) for i in west), *((i, 440_000) for i in east)]:
+        for asset in item_["assets"].values():
+            asset["proj:shape"], asset["proj:transform"] = [4000, 4000], [10, 0, left, 0, -10, 2_140_000]
+    (tmp_path / "c.json").write_text(json.dumps({"features": [*west, *east]}))
+    source = Stac(source="stac", catalog=str(tmp_path / "c.json"), start="2024-01-01", end="2024-03-31", max_dates=4)
+    tile = tiles_of(to_crs(shapely.box(402_000, 2_102_000, 478_000, 2_138_000), 32645, 4326))[0]
+    days = find_scenes(tile, source)["dates"]
+    assert len(days) == 8
+    for day in days:
+        assert ([20, 105] in day["cells"], [23, 106] in day["cells"]) == (
+            day["date"] < "2024-02",
+            day["date"] > "2024-02",
+        )
 
 
 def test_a_season_may_be_some_months_of_several_years(choose):
@@ -124,7 +142,7 @@ def test_the_dates_do_not_depend_on_how_a_square_is_subdivided(tmp_path):
     (tmp_path / "c.json").write_text(json.dumps({"features": [everywhere, clearer_but_small]}))
     source = Stac(source="stac", catalog=str(tmp_path / "c.json"), start="2024-01-01", end="2024-03-31", max_dates=1)
     whole, small = (tiles_of(shapely.box(86.51, 18.97, 86.8, 18.98), size)[0] for size in (100, 10))
-    assert [days_of(find_scenes(tile, whole, source)) for tile in (whole, small)] == [["2024-01-10"]] * 2
+    assert [days_of(find_scenes(tile, source)) for tile in (whole, small)] == [["2024-01-10"]] * 2
 
 
 @pytest.mark.parametrize(

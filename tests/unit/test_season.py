@@ -26,7 +26,7 @@ def scenes(raster):
         assets = {"SCL": raster(f"{day}/scl.tif", classes, pixel=20, **place)}
         assets["B04"] = raster(f"{day}/b04.tif", pixels, **place)
         item = {"id": str(day), "assets": assets, "radiometry": {"B04": [1.0, 0.0]}}
-        days.append({"date": f"2024-01-0{day}", "cloud": 0, "items": [item]})
+        days.append({"date": f"2024-01-0{day}", "cloud": 0, "cells": None, "items": [item]})
     return {
         "tile": TILE.spec(), "source": "stac", "bands": ["B04"], "mask_classes": [9], "dates": days, "signed": False,
         "grid": [BOUNDS[0] - 600, BOUNDS[3] + 600], "statistic": "median", "mask_dilate_m": 0,

@@ -1,0 +1,125 @@
+"""Which days a place is seen on: at most so many, clear over its land and spread over the season.
+
+Days are chosen cell by cell of a fixed lattice of 20 km, from what covers the cell and nothing else. So a pixel's days
+depend neither on the tile it is read for nor on the area of interest, and where orbits meet every part of a tile gets
+its own full number of looks.
+"""
+
+import math
+from datetime import date
+
+import numpy as np
+import shapely
+
+from kilnscan.catalogue import Item, season_windows
+from kilnscan.config import Stac
+from kilnscan.grid import SQUARE_M, Bounds, transformer
+
+CELL_M = 20_000
+SAMPLES = 4  # points along each side of a cell at which looks are counted
+Cell = tuple[int, int]
+"""Column and row of a cell: its left and bottom edge in metres of the UTM zone, divided by `CELL_M`."""
+
+
+def cells_of(bounds: Bounds) -> list[Cell]:
+    """Cells that an extent in UTM metres meets, in a fixed order."""
+    left, bottom, right, top = bounds
+    return [
+        (i, j)
+        for i in range(math.floor(left / CELL_M), math.ceil(right / CELL_M))
+        for j in range(math.floor(bottom / CELL_M), math.ceil(top / CELL_M))
+    ]
+
+
+def land_of(cells: list[Cell]) -> shapely.Geometry:
+    """Ground that cells cover, in UTM metres."""
+    boxes = [shapely.box(i * CELL_M, j * CELL_M, (i + 1) * CELL_M, (j + 1) * CELL_M) for i, j in cells]
+    return shapely.union_all(boxes)
+
+
+def choose_days(cells: list[Cell], epsg: int, source: Stac, by_date: dict[date, list[Item]]) -> dict[date, list[Cell]]:
+    """Days, at most `max_dates` for each cell, with the cells they were chosen for, both in a fixed order.
+
+    What a frozen list says was chosen is chosen again.
+    """
+    chosen: dict[date, list[Cell]] = {day: [] for day in sorted(by_date)}
+    frozen = {
+        day: {cell for item in items for cell in item.properties.chosen_for or ()} for day, items in by_date.items()
+    }
+    if any(item.properties.chosen_for is not None for items in by_date.values() for item in items):
+        for day, cells_then in frozen.items():
+            chosen[day] = [cell for cell in cells if cell in cells_then]
+    elif chosen:
+        points = np.concatenate([_points(cell) for cell in cells])
+        clear = np.array([_clear_at(by_date[day], points, epsg) for day in chosen])
+        known: dict[bytes, list[date]] = {}
+        for number, cell in enumerate(cells):
+            looks = clear.reshape(len(chosen), len(cells), -1)[:, number]
+            if looks.tobytes() not in known:
+                known[looks.tobytes()] = _best(list(chosen), looks, source)
+            for day in known[looks.tobytes()]:
+                chosen[day].append(cell)
+    return {day: cells_now for day, cells_now in chosen.items() if cells_now}
+
+
+def _best(days: list[date], clear: np.ndarray, source: Stac) -> list[date]:
+    """The best days for points whose clear looks `clear` (day, point) tells.
+
+    The season is cut into as many windows as there may be days. Day by day the one is taken that adds most to the sum
+    over points of sqrt(sum over windows of sqrt(clear looks)): a first look at a place counts more than a second, a new
+    part of the season more than another look in the same. Both roots make it submodular, so that the greedy choice is
+    near the best one (Nemhauser, Wolsey and Fisher 1978).
+    """
+    windows = season_windows(source)
+    length = sum((last - first).days + 1 for first, last in windows)
+    window = [_position(day, windows) * source.max_dates // length for day in days]
+    looks = np.zeros((source.max_dates, clear.shape[1]))
+    chosen: list[int] = []
+    for _ in range(min(source.max_dates, len(days))):
+        roots = np.sqrt(looks)
+        value = np.sqrt(roots.sum(axis=0))
+        ranks = []
+        for number in set(range(len(days))) - set(chosen):
+            now = window[number]
+            after = np.sqrt(roots.sum(axis=0) - roots[now] + np.sqrt(looks[now] + clear[number]))
+            ranks.append((-round(float((after - value).sum()), 9), -float(clear[number].sum()), days[number], number))
+        gain, _, _, number = min(ranks)
+        if gain >= 0:
+            break
+        chosen.append(number)
+        looks[window[number]] += clear[number]
+    return [days[number] for number in sorted(chosen)]
+
+
+def _points(cell: Cell) -> np.ndarray:
+    """Sample points (n, 2) of a cell in metres."""
+    steps = (np.arange(SAMPLES) + 0.5) * (CELL_M / SAMPLES)
+    x, y = np.meshgrid(cell[0] * CELL_M + steps, cell[1] * CELL_M + steps)
+    return np.column_stack([x.ravel(), y.ravel()])
+
+
+def _clear_at(items: list[Item], points: np.ndarray, epsg: int) -> np.ndarray:
+    """How likely each point is seen clearly on a day: 1 less the cloud of the granule there, 0 without data.
+
+    Where granules overlap, that of the point's own 100 km square counts.
+    """
+    lon, lat = transformer(epsg, 4326).transform(*points.T)
+    result = np.zeros(len(points))
+    order = sorted(items, key=lambda item: (item.properties.cloud, item.id))
+    for at_home in (True, False):
+        for item in order:
+            left, _, _, top = item.extent.bounds
+            left, top = math.ceil(left / SQUARE_M) * SQUARE_M, math.floor(top / SQUARE_M) * SQUARE_M
+            home = shapely.box(left, top - SQUARE_M, left + SQUARE_M, top)
+            covered = (result == 0) & shapely.intersects_xy(home if at_home else item.extent, points)
+            covered &= shapely.intersects_xy(item.extent, points)
+            footprint = item.footprint()
+            if footprint is not None and covered.any():
+                covered &= shapely.intersects_xy(footprint, lon, lat)
+            result[covered] = max(1 - item.properties.cloud / 100, 1e-3)
+    return result
+
+
+def _position(day: date, windows: list[tuple[date, date]]) -> int:
+    """How many days of the season come before `day`."""
+    return sum((min(last, day) - first).days + (last < day) for first, last in windows if first <= day)
