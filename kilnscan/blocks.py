@@ -11,7 +11,8 @@ import numpy as np
 
 from kilnscan.cog import Cog
 from kilnscan.errors import DamageError
-from kilnscan.ranges import CONNECTIONS, Ranges
+from kilnscan.ranges import Ranges
+from kilnscan.web import CONNECTIONS
 
 REPEATS = 3
 Result = TypeVar("Result")
@@ -121,11 +122,11 @@ class Blocks:
         pixels = _again(fetch_and_decode)
         with self._lock:
             self._used += pixels.nbytes
-            while self._used > self._room:
-                oldest, future = next(iter(self._kept.items()))
-                if not future.done():
-                    break  # all that is left is under way
-                del self._kept[oldest]
-                if not future.cancelled() and future.exception() is None:
-                    self._used -= future.result().nbytes
+            for oldest, future in list(self._kept.items()) if self._used > self._room else ():
+                if future.done():  # one that is under way holds nothing yet
+                    del self._kept[oldest]
+                    if not future.cancelled() and future.exception() is None:
+                        self._used -= future.result().nbytes
+                if self._used <= self._room:
+                    break
         return pixels

@@ -4,27 +4,27 @@ A STAC catalogue comes from strangers: only the fields below are read, each is c
 https, S3, the catalogue's own host, or files beside the catalogue.
 """
 
+import ipaddress
 import json
 import os
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from typing import Annotated, Any
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import pystac
 import shapely
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pystac_client import Client
-from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 from shapely.geometry.base import BaseGeometry
 
 from kilnscan.config import Stac, is_remote
-from kilnscan.errors import CatalogueError
-from kilnscan.ranges import TRANSIENT, Patience
+from kilnscan.errors import CatalogueError, SourceError
+from kilnscan.web import PassingError, Web, plain
 
 PAGE_ITEMS = 100
 MOST_ITEMS = 20_000
@@ -44,12 +44,16 @@ ASSET_NAMES = {
 }
 
 
+Metres = Annotated[float, Field(ge=-1e8, le=1e8, allow_inf_nan=False)]
+Size = Annotated[int, Field(ge=1, le=1 << 16)]
+
+
 class Asset(BaseModel):
     """One band's file."""
 
     href: str = Field(max_length=4096)
-    shape: tuple[int, int] = Field(alias="proj:shape")
-    transform: list[float] = Field(alias="proj:transform", min_length=6, max_length=9)
+    shape: tuple[Size, Size] = Field(alias="proj:shape")
+    transform: list[Metres] = Field(alias="proj:transform", min_length=6, max_length=9)
     raster_bands: list[dict[str, Any]] = Field([], alias="raster:bands")
     scale: float | None = Field(None, alias="raster:scale")
     offset: float | None = Field(None, alias="raster:offset")
@@ -91,7 +95,7 @@ class Item(BaseModel):
         code = self.properties.code
         return self.properties.epsg or (int(code[5:]) if code else None)
 
-    @property
+    @cached_property
     def extent(self) -> shapely.Polygon:
         """Ground covered by its granule in metres of its own grid."""
         asset = self.asset(next((band for band in ASSET_NAMES if self.has(band)), "B04"))
@@ -99,12 +103,13 @@ class Item(BaseModel):
         rows, columns = asset.shape
         return shapely.box(left, top + e * rows, left + a * columns, top)
 
+    @cached_property
     def footprint(self) -> BaseGeometry | None:
         """Where it has data, EPSG:4326, if the item says so in a way that can be used."""
         try:
             shape = shapely.geometry.shape(self.geometry) if self.geometry else None
             usable = shape is not None and shape.is_valid and shape.area > 0
-        except (shapely.GEOSException, ValueError, TypeError, AttributeError, KeyError, IndexError):
+        except Exception:  # a stranger's geometry may break in any way
             return None
         # a granule is a degree or two wide, more near the poles: a wider one was torn at the antimeridian
         return shape if usable and shape.bounds[2] - shape.bounds[0] < 90 else None
@@ -128,35 +133,52 @@ class Item(BaseModel):
     def link(self, band: str, catalog: str) -> str:
         """Link of a band's file that may be read: an https or s3 URL, one on the catalogue's host, or a path."""
         href = self.asset(band).href
-        if is_remote(self.base) and not href.startswith("s3://"):
-            href = urljoin(self.base, href)
-        parts = urlsplit(href)
-        if parts.scheme in ("https", "s3") and parts.netloc and "@" not in parts.netloc:
-            return href
-        own_hosts = {urlsplit(catalog).hostname} if is_remote(catalog) else LOOPBACK
-        if parts.scheme == "http" and parts.hostname in own_hosts:
-            return href
-        path = Path(_join(self.base, href))
-        if "://" in href or href.startswith("/") or not path.is_relative_to(Path(catalog).parent):
-            raise CatalogueError(
-                f"STAC item {self.id} links to {href!r}: only https, s3, the catalogue's own host and files beside "
-                "the catalogue are read."
-            )
-        return path.as_posix()
+        refusal = CatalogueError(
+            f"STAC item {self.id} links to {plain(href)!r}: only https, s3, the catalogue's own host and files beside "
+            "the catalogue are read."
+        )
+        try:
+            full = href if href.startswith("s3://") else _join(self.base, href)
+            parts = urlsplit(full)
+            host = parts.hostname or ""
+        except ValueError:
+            raise refusal from None
+        if "://" not in full:
+            inside = Path(full).resolve().is_relative_to(Path(catalog).resolve().parent)
+            if is_remote(catalog) or href.startswith("/") or not inside:
+                raise refusal
+            return Path(full).as_posix()
+        own = host == urlsplit(catalog).hostname if is_remote(catalog) else host in LOOPBACK
+        if "@" in parts.netloc or not host or not (own or (parts.scheme in ("https", "s3") and _is_public(host))):
+            raise refusal
+        if parts.scheme not in ("http", "https", "s3"):
+            raise refusal
+        return full
 
 
-def find_items(source: Stac, area: BaseGeometry) -> list[Item]:
+def find_items(source: Stac, area: BaseGeometry) -> tuple[list[Item], dict[str, str]]:
     """Items of the configured collections, season and cloud limit that may meet `area` (EPSG:4326).
 
-    Raises CatalogueError if the catalogue cannot be reached or an item is malformed.
+    The second result are items that cannot be used, by id, with the reason.
+    Raises CatalogueError if the catalogue cannot be reached or none of its items can be used.
     """
-    items = []
+    items: list[Item] = []
+    refused: dict[str, str] = {}
     for raw, base in _documents(source, area):
-        item = _parse(raw, base)
-        in_season = source.start <= item.day <= source.end and (not source.months or item.day.month in source.months)
-        if in_season and item.collection in ("", *source.collections) and item.properties.cloud <= source.max_cloud:
-            items.append(item)
-    return items
+        try:
+            item = _parse(raw, base)
+            in_season = source.start <= item.day <= source.end
+            in_season &= not source.months or item.day.month in source.months
+            if in_season and item.collection in ("", *source.collections) and item.properties.cloud <= source.max_cloud:
+                for band in [*source.bands, "SCL"]:
+                    item.link(band, source.catalog)
+                items.append(item)
+        except CatalogueError as error:
+            name = raw.get("id") if isinstance(raw, dict) else None
+            refused[str(name)[:200]] = str(error)
+    if refused and not items:
+        raise CatalogueError(next(iter(refused.values())))
+    return items, refused
 
 
 def season_windows(source: Stac) -> list[tuple[date, date]]:
@@ -184,12 +206,12 @@ def _documents(source: Stac, area: BaseGeometry) -> Iterator[tuple[dict[str, Any
             yield from ((feature, catalog) for feature in _search(io, source, area))
         else:
             yield from _walk(io, source)
-    except APIError as error:
+    except SourceError as error:
         raise CatalogueError(
-            f"The STAC catalogue {catalog} does not answer ({_words(error)}). Check the network, `sentinel2.catalog` "
-            "and `sentinel2.collections`; a frozen scene list needs no network (config/README.md)."
+            f"The STAC catalogue {catalog} does not answer: {error}. Check the network, `sentinel2.catalog` and "
+            "`sentinel2.collections`; a frozen scene list needs no network (config/README.md)."
         ) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # a stranger's catalogue may break its reader in any way
         raise CatalogueError(
             f"The STAC catalogue {catalog} is no STAC API, catalogue or item collection: {_words(error)}. "
             "Check `sentinel2.catalog`."
@@ -235,42 +257,56 @@ def _walk(io: "_PatientIO", source: Stac) -> Iterator[tuple[dict[str, Any], str]
 
 def _join(base: str, href: str) -> str:
     """Address of a link in the document `base`."""
-    return urljoin(base, href) if is_remote(base) else os.path.normpath(Path(base).parent / href)
+    if is_remote(base):
+        return urljoin(base, href)
+    return href if "://" in href else os.path.normpath(Path(base).parent / href)
+
+
+def _is_public(host: str) -> bool:
+    """Whether a host is a name, or an address that is nobody's private network."""
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host not in LOOPBACK
 
 
 class _PatientIO(StacApiIO):
     """Reads a catalogue's documents: patiently, and nothing that lies elsewhere."""
 
     def __init__(self, catalog: str) -> None:
-        self.patience = Patience.from_environment()
-        super().__init__(max_retries=None, timeout=self.patience.timeout_s)
-        self.catalog = catalog
+        super().__init__()
+        self.catalog, self.web = catalog, Web()
 
     def read_text(self, source: Any, *args: Any, **kwargs: Any) -> str:
         href = str(source.get_absolute_href() if isinstance(source, pystac.Link) else source)
-        if is_remote(self.catalog):
-            allowed = urlsplit(href).hostname == urlsplit(self.catalog).hostname
-        else:
-            allowed = Path(href).resolve().is_relative_to(Path(self.catalog).resolve().parent)
-        if not allowed:
+        if is_remote(self.catalog) or is_remote(href):
+            return self.request(href)
+        if not Path(href).resolve().is_relative_to(Path(self.catalog).resolve().parent):
             raise ValueError(f"it links to {href!r}, which lies elsewhere")
-        if not is_remote(href):
-            return Path(href).read_text(encoding="utf-8")
-        return super().read_text(source, *args, **kwargs)
+        return Path(href).read_text(encoding="utf-8")
 
-    def request(self, *args: Any, **kwargs: Any) -> str:
-        for attempt in range(self.patience.attempts):
+    def request(
+        self, href: Any, method: str | None = None, headers: dict[str, str] | None = None, parameters: Any = None
+    ) -> str:
+        url = str(href.get_absolute_href() if isinstance(href, pystac.Link) else href)
+        if urlsplit(url)[:2] != urlsplit(self.catalog)[:2]:
+            raise ValueError(f"it links to {plain(url)!r}, which lies elsewhere")
+        body = None
+        if method == "POST":
+            body = json.dumps(parameters).encode()
+            headers = {**(headers or {}), "Content-Type": "application/json"}
+        elif parameters:
+            url += f"?{urlencode(parameters)}"
+
+        def once() -> str:
+            text = self.web.document(url, method or "GET", headers, body).decode("utf-8")
             try:
-                text = super().request(*args, **kwargs)
-                json.loads(text)  # an answer cut short is none
-            except (APIError, ValueError) as error:
-                status = getattr(error, "status_code", None)
-                if (status is not None and status not in TRANSIENT) or attempt + 1 == self.patience.attempts:
-                    raise error if isinstance(error, APIError) else APIError(str(error)) from error
-                self.patience.wait(attempt)
-            else:
-                return text
-        raise APIError("no attempt was allowed")
+                json.loads(text)
+            except ValueError as error:
+                raise PassingError(f"its answer is no JSON ({error})") from error
+            return text
+
+        return self.web.patience.run(plain(url), once)
 
 
 @cache

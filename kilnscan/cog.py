@@ -14,11 +14,14 @@ import tifffile
 
 from kilnscan.errors import DamageError, SourceError
 from kilnscan.ranges import Ranges
+from kilnscan.web import plain
 
 PAGE = 1 << 15  # bytes read at a time while a header is parsed; most headers fit into one
 MOST_PAGES = 512
 MOST_PIXELS = 1 << 16  # edge of the largest raster read
 MOST_BLOCK_BYTES = 1 << 26
+CODECS = {1, 5, 8, 32946, 50000}
+"""TIFF compressions read: none, LZW, deflate (two numbers), zstd. Others may claim any size of picture."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Cog:
         Raises SourceError if the file cannot be had or is no such raster.
         """
         try:
-            with tifffile.TiffFile(_Header(href, ranges), name=href, offset=0, size=1 << 40) as tiff:
+            with tifffile.TiffFile(_Header(href, ranges), name=plain(href), offset=0, size=1 << 40) as tiff:
                 page = tiff.pages[0]
                 pixel, left, top, epsg = _place(page)
                 full = page.imagewidth
@@ -60,7 +63,7 @@ class Cog:
             raise
         except Exception as error:  # a hostile file may break tifffile in any way
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise DamageError(f"{href} is no raster that kilnscan reads: {reason}") from error
+            raise DamageError(f"{plain(href)} is no raster that kilnscan reads: {reason}") from error
         return cls(
             href, epsg, pixel * full / page.imagewidth, left, top, page.imagelength, page.imagewidth,
             tuple(page.chunks[:2]), np.dtype(page.dtype), page, ranges,
@@ -84,7 +87,7 @@ class Cog:
         index = self._index(block)
         offset, count = self._page.dataoffsets[index], self._page.databytecounts[index]
         if count > MOST_BLOCK_BYTES or offset < 0:
-            raise SourceError(f"{self.href} is no raster that kilnscan reads: a block of {count} bytes")
+            raise SourceError(f"{plain(self.href)} is no raster that kilnscan reads: a block of {count} bytes")
         return self._ranges.read(self.href, offset, count) if count else b""
 
     def decode(self, block: tuple[int, int], data: bytes) -> np.ndarray:
@@ -97,7 +100,7 @@ class Cog:
             pixels, _, _ = self._page.decode(data, self._index(block))
             return pixels.reshape(pixels.shape[-3:-1])[:rows, :columns]
         except Exception as error:  # a damaged block may break the codec in any way
-            raise DamageError(f"{self.href} is damaged at block {block}: {type(error).__name__}") from error
+            raise DamageError(f"{plain(self.href)} is damaged at block {block}: {type(error).__name__}") from error
 
     def _index(self, block: tuple[int, int]) -> int:
         return block[0] * -(-self.width // self.block[1]) + block[1]
@@ -105,7 +108,7 @@ class Cog:
 
 def _place(page: Any) -> tuple[float, float, float, int | None]:
     """Pixel size, left and top edge in metres, and EPSG code of a page's GeoTIFF tags."""
-    tags = page.geotiff_tags
+    tags = page.geotiff_tags or {}
     scale, point = tags.get("ModelPixelScale"), tags.get("ModelTiepoint")
     if not scale or not point or len(point) < 6:
         raise ValueError("it has no place on a map")
@@ -119,11 +122,16 @@ def _place(page: Any) -> tuple[float, float, float, int | None]:
 def _check(page: Any) -> None:
     if page.samplesperpixel != 1 or page.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"it has {page.samplesperpixel} band(s) of {page.dtype}; one of uint8 or uint16 is read")
+    if page.compression not in CODECS:
+        raise ValueError(f"its compression is {page.compression.name}; deflate, LZW and zstd are read")
     if max(page.imagelength, page.imagewidth) > MOST_PIXELS:
         raise ValueError(f"it has {page.imagelength} by {page.imagewidth} pixels")
     rows, columns = page.chunks[:2]
     if rows * columns * np.dtype(page.dtype).itemsize > MOST_BLOCK_BYTES:
         raise ValueError(f"its blocks are {rows} by {columns} pixels; make it a COG")
+    blocks = -(-page.imagelength // rows) * -(-page.imagewidth // columns)
+    if not len(page.dataoffsets) == len(page.databytecounts) == blocks:
+        raise ValueError("its table of blocks is incomplete")
 
 
 class _Header(io.RawIOBase):

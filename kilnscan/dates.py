@@ -13,10 +13,10 @@ import shapely
 
 from kilnscan.catalogue import Item, season_windows
 from kilnscan.config import Stac
-from kilnscan.grid import SQUARE_M, Bounds, transformer
+from kilnscan.grid import SQUARE_M, Bounds, to_crs
 
 CELL_M = 20_000
-SAMPLES = 4  # points along each side of a cell at which looks are counted
+SAMPLES = 8  # patches along each side of a cell in which looks are counted
 Cell = tuple[int, int]
 """Column and row of a cell: its left and bottom edge in metres of the UTM zone, divided by `CELL_M`."""
 
@@ -50,8 +50,8 @@ def choose_days(cells: list[Cell], epsg: int, source: Stac, by_date: dict[date, 
         for day, cells_then in frozen.items():
             chosen[day] = [cell for cell in cells if cell in cells_then]
     elif chosen:
-        points = np.concatenate([_points(cell) for cell in cells])
-        clear = np.array([_clear_at(by_date[day], points, epsg) for day in chosen])
+        patches = np.concatenate([_patches(cell) for cell in cells])
+        clear = np.array([_clear_at(by_date[day], patches, epsg) for day in chosen])
         known: dict[bytes, list[date]] = {}
         for number, cell in enumerate(cells):
             looks = clear.reshape(len(chosen), len(cells), -1)[:, number]
@@ -63,12 +63,12 @@ def choose_days(cells: list[Cell], epsg: int, source: Stac, by_date: dict[date, 
 
 
 def _best(days: list[date], clear: np.ndarray, source: Stac) -> list[date]:
-    """The best days for points whose clear looks `clear` (day, point) tells.
+    """The best days for patches of land whose clear looks `clear` (day, patch) tells.
 
     The season is cut into as many windows as there may be days. Day by day the one is taken that adds most to the sum
-    over points of sqrt(sum over windows of sqrt(clear looks)): a first look at a place counts more than a second, a new
-    part of the season more than another look in the same. Both roots make it submodular, so that the greedy choice is
-    near the best one (Nemhauser, Wolsey and Fisher 1978).
+    over patches of sqrt(sum over windows of sqrt(clear looks)): a first look at a place counts more than a second, a
+    new part of the season more than another look in the same. Both roots make it submodular, so that the greedy choice
+    is near the best one (Nemhauser, Wolsey and Fisher 1978).
     """
     windows = season_windows(source)
     length = sum((last - first).days + 1 for first, last in windows)
@@ -91,33 +91,51 @@ def _best(days: list[date], clear: np.ndarray, source: Stac) -> list[date]:
     return [days[number] for number in sorted(chosen)]
 
 
-def _points(cell: Cell) -> np.ndarray:
-    """Sample points (n, 2) of a cell in metres."""
-    steps = (np.arange(SAMPLES) + 0.5) * (CELL_M / SAMPLES)
-    x, y = np.meshgrid(cell[0] * CELL_M + steps, cell[1] * CELL_M + steps)
-    return np.column_stack([x.ravel(), y.ravel()])
+def _patches(cell: Cell) -> np.ndarray:
+    """The squares that a cell is divided into, in metres."""
+    side = CELL_M / SAMPLES
+    left, bottom = (
+        edge.ravel() for edge in np.meshgrid(*(value * CELL_M + np.arange(SAMPLES) * side for value in cell))
+    )
+    return shapely.box(left, bottom, left + side, bottom + side)
 
 
-def _clear_at(items: list[Item], points: np.ndarray, epsg: int) -> np.ndarray:
-    """How likely each point is seen clearly on a day: 1 less the cloud of the granule there, 0 without data.
+def _clear_at(items: list[Item], patches: np.ndarray, epsg: int) -> np.ndarray:
+    """How much of each patch is probably seen clearly on a day: the share that has data, less its granule's cloud.
 
-    Where granules overlap, that of the point's own 100 km square counts.
+    Where granules overlap, that of the patch's own 100 km square counts.
     """
-    lon, lat = transformer(epsg, 4326).transform(*points.T)
-    result = np.zeros(len(points))
-    order = sorted(items, key=lambda item: (item.properties.cloud, item.id))
+    result, covered = np.zeros(len(patches)), np.zeros(len(patches))
     for at_home in (True, False):
-        for item in order:
+        for item in sorted(items, key=lambda item: (item.properties.cloud, item.id)):
             left, _, _, top = item.extent.bounds
             left, top = math.ceil(left / SQUARE_M) * SQUARE_M, math.floor(top / SQUARE_M) * SQUARE_M
             home = shapely.box(left, top - SQUARE_M, left + SQUARE_M, top)
-            covered = (result == 0) & shapely.intersects_xy(home if at_home else item.extent, points)
-            covered &= shapely.intersects_xy(item.extent, points)
-            footprint = item.footprint()
-            if footprint is not None and covered.any():
-                covered &= shapely.intersects_xy(footprint, lon, lat)
-            result[covered] = max(1 - item.properties.cloud / 100, 1e-3)
+            open_ = np.flatnonzero((covered < 1) & (shapely.contains(home, patches) | (not at_home)))
+            share = _share(_seen(item, epsg), patches[open_])
+            clear = share * max(1 - item.properties.cloud / 100, 1e-3)
+            result[open_] = np.maximum(result[open_], clear)
+            covered[open_] = np.maximum(covered[open_], share)
     return result
+
+
+def _seen(item: Item, epsg: int) -> shapely.Geometry:
+    """Ground of which an item has data, in UTM metres."""
+    if item.footprint is None:
+        return item.extent
+    try:
+        return shapely.make_valid(to_crs(item.footprint, 4326, epsg)).intersection(item.extent)
+    except shapely.GEOSException:  # an outline that degenerates in metres
+        return item.extent
+
+
+def _share(shape: shapely.Geometry, patches: np.ndarray) -> np.ndarray:
+    """Share of each patch that a shape covers."""
+    shapely.prepare(shape)
+    share = shapely.contains(shape, patches).astype(float)
+    cut = np.flatnonzero((share == 0) & shapely.intersects(shape, patches))
+    share[cut] = shapely.area(shapely.intersection(patches[cut], shape)) / shapely.area(patches[cut])
+    return share
 
 
 def _position(day: date, windows: list[tuple[date, date]]) -> int:

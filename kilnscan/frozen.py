@@ -28,6 +28,10 @@ def freeze(lists: list[dict[str, Any]]) -> dict[str, Any]:
                         f"The scenes of tile {scenes['tile']['id']} are files on this machine ({href}): only scenes "
                         "on the web or in S3 can be frozen. Commit their catalogue instead."
                     )
+                if any("?" in href for href in item["assets"].values()):
+                    raise CatalogueError(
+                        f"The links of scene {item['id']} carry a query, perhaps a key: such a list cannot be kept."
+                    )
                 feature = features.setdefault((item["collection"], item["id"]), _feature(item, scenes))
                 cells = feature["properties"]["kilnscan:cells"]
                 cells.extend(cell for cell in day["cells"] if cell not in cells)

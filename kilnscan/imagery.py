@@ -94,7 +94,7 @@ class Sentinel2:
         for i, j in chips:
             blocks.setdefault((i // _BLOCK, j // _BLOCK), []).append((i, j))
         side = round(CHIP_M / self.resolution_m)
-        for members in blocks.values():
+        for _, members in sorted(blocks.items(), key=lambda block: (-block[0][1], block[0][0])):  # as scenes are stored
             west, east = min(i for i, _ in members), max(i for i, _ in members) + 1
             south, north = min(j for _, j in members), max(j for _, j in members) + 1
             bounds = (west * CHIP_M, south * CHIP_M, east * CHIP_M, north * CHIP_M)

@@ -19,6 +19,8 @@ def place(values: np.ndarray, clear: np.ndarray, factor: float, offset: float, l
 
     `layer` (uint16) must still be 0 there. Results are rounded and kept between 1 and 65534: 0 means unseen.
     """
+    if not values.shape == clear.shape == layer.shape:  # the loops below do not check
+        raise ValueError(f"shapes {values.shape}, {clear.shape} and {layer.shape} differ")
     if values.dtype == np.uint16 and factor == 1 and offset <= 0 and offset == int(offset):
         _place_shifted(values, clear.view(np.uint8), np.uint16(-offset), layer)
     else:

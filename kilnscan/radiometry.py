@@ -42,7 +42,7 @@ def declared(item: Item, band: str) -> tuple[float, float]:
         )
     if item.properties.offset_applied and item.collection != UNTOUCHED:
         offset = 0
-    return round(scale * 10_000, 6), round(offset * 10_000, 6)
+    return float(round(scale * 10_000, 6)), float(round(offset * 10_000, 6))
 
 
 def needs_measuring(item: Item) -> bool:

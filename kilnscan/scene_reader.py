@@ -17,9 +17,12 @@ from kilnscan.errors import SceneError, SourceError
 from kilnscan.grid import HALO_M, PIXEL_M, Bounds, Tile
 from kilnscan.looks import count_looks, first_clear, percentile, place
 from kilnscan.ranges import Ranges
+from kilnscan.web import plain
 
 CHUNK = 1024
 """Edge in 10 m pixels of what is computed at once: a block of Earth Search's files."""
+Clear = list[tuple[dict[str, Any], np.ndarray]]
+"""Items of a date that show clear land somewhere, and where."""
 LAST_CLASS = 11  # of SCL; what lies above is damage
 AHEAD = 2  # chunks whose blocks travel while others are computed
 
@@ -44,6 +47,8 @@ class SceneReader:
         self._dilate_m: float = scenes["mask_dilate_m"]
         self._origin: tuple[float, float] = tuple(scenes["grid"])
         self._reach = tile.read_bounds(HALO_M)
+        columns = math.ceil((self._reach[2] - self._reach[0]) / (CHUNK * PIXEL_M)) + 1
+        self._room = 2 * columns  # chunks kept: a strip meets at most two rows of them
         self._chunks: OrderedDict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = OrderedDict()
         self._workers = ThreadPoolExecutor(threads + AHEAD, thread_name_prefix="chunks")
 
@@ -68,11 +73,10 @@ class SceneReader:
         rows, columns = _shape(bounds)
         pixels, looks = np.zeros((len(self.bands), rows, columns), np.uint16), np.zeros((rows, columns), np.uint8)
         cells = self._cells(bounds)
-        across = len({j for _, j in cells})
         for cell, (left, top, chunk, seen) in zip(cells, self._workers.map(self._chunk, cells), strict=True):
             self._chunks[cell] = left, top, chunk, seen
             self._chunks.move_to_end(cell)
-            while len(self._chunks) > 2 * across + 1:  # strips meet at most two rows of chunks
+            while len(self._chunks) > self._room:
                 self._chunks.popitem(last=False)
             row, column = round((bounds[3] - top) / PIXEL_M), round((left - bounds[0]) / PIXEL_M)
             into = np.s_[max(row, 0) : max(row + seen.shape[0], 0), max(column, 0) : max(column + seen.shape[1], 0)]
@@ -107,9 +111,23 @@ class SceneReader:
 
     def _compute(self, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
         """Pixels and looks of `bounds`, from the blocks of all dates, one band after the other."""
+        self.blocks.want_headers(
+            href for day in self.dates for item in day["items"][:1] for href in item["assets"].values()
+        )
         used = [self._clear(day, bounds) for day in self.dates]
+        pixels, looks = self._statistics(used, bounds)
+        if looks is None:  # rare: some band has no data where another has, and a look is one of all bands
+            for item, clear in chain.from_iterable(used):
+                for band in self.bands:
+                    clear &= self._window(item, band, bounds) > 0
+            pixels, looks = self._statistics(used, bounds)
+        return pixels, looks
+
+    def _statistics(self, used: list[Clear], bounds: Bounds) -> tuple[np.ndarray, np.ndarray | None]:
+        """Pixels and looks of what is clear; no looks if bands differ in where they have data."""
         pixels = np.empty((len(self.bands), *_shape(bounds)), np.uint16)
         stack = np.empty((len(self.dates), *pixels.shape[1:]), np.uint16)
+        looks = None
         for index, band in enumerate(self.bands):
             for following in self.bands[index : index + 2]:  # the next band travels while this one is computed
                 for item, _ in chain.from_iterable(used):
@@ -121,13 +139,11 @@ class SceneReader:
                     with self.blocks.processor:
                         place(values, clear, *item["radiometry"][band], layer)
             with self.blocks.processor:
+                seen = count_looks(stack)
+                if looks is not None and not np.array_equal(seen, looks):
+                    return pixels, None
+                looks = seen
                 pixels[index] = self._summary(stack)
-                if not index:
-                    looks = count_looks(stack)
-        partly = (pixels.min(axis=0) == 0) & (pixels.max(axis=0) > 0)
-        if partly.any():  # some band has no data where others do
-            looks[partly] = 0
-            pixels[:, partly] = 0
         return pixels, looks
 
     def _summary(self, stack: np.ndarray) -> np.ndarray:
@@ -136,10 +152,10 @@ class SceneReader:
             return first_clear(stack, sorted(range(len(clouds)), key=clouds.__getitem__))
         return percentile(stack, 50 if self._statistic == "median" else int(self._statistic[1:]))
 
-    def _clear(self, day: dict[str, Any], bounds: Bounds) -> list[tuple[dict[str, Any], np.ndarray]]:
+    def _clear(self, day: dict[str, Any], bounds: Bounds) -> Clear:
         """The items of a date that show clear land in `bounds`, and where.
 
-        Where granules overlap, the first that has data decides: they are cut from one acquisition.
+        Where granules of a day overlap, the first that has data decides.
         """
         result = []
         filled = ~_in_cells(day["cells"], bounds)
@@ -158,7 +174,7 @@ class SceneReader:
         """Where an item's SCL band masks `bounds`, its dilated edges included, and where it has data."""
         with _of(item):
             cog = self._cog(item, "SCL")
-            reach = round(self._dilate_m / cog.pixel_m)
+            reach = math.ceil(self._dilate_m / cog.pixel_m)
             row, column, rows, columns = _pixels_of(cog, bounds)
             around = (row - reach, column - reach, rows + 2 * reach, columns + 2 * reach)
             classes = np.minimum(self.blocks.window(cog.href, *around), 255).astype(np.uint8)
@@ -180,9 +196,9 @@ class SceneReader:
 
     def _cog(self, item: dict[str, Any], band: str) -> Cog:
         cog = self.blocks.cog(item["assets"][band])
-        whole = cog.pixel_m % PIXEL_M == 0 and (cog.left - self._origin[0]) % PIXEL_M == 0
-        if cog.epsg not in (self.epsg, None) or not whole or (cog.top - self._origin[1]) % PIXEL_M:
-            raise SourceError(f"{cog.href} lies on another grid than the tile (EPSG:{self.epsg})")
+        off_grid = any(value % PIXEL_M for value in (cog.pixel_m, cog.left, cog.top))
+        if cog.epsg not in (self.epsg, None) or off_grid:
+            raise SourceError(f"{plain(cog.href)} lies on another grid than the tile (EPSG:{self.epsg}, {PIXEL_M} m)")
         return cog
 
     def _finer(self, bounds: Bounds, resolution_m: float) -> tuple[np.ndarray, np.ndarray]:

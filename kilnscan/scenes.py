@@ -12,47 +12,49 @@ from kilnscan.config import Mosaic, Stac
 from kilnscan.dates import cells_of, choose_days, land_of
 from kilnscan.errors import CatalogueError, SourceError
 from kilnscan.files import content_name, digest
-from kilnscan.grid import HALO_M, SQUARE_M, Tile, to_lonlat
+from kilnscan.grid import HALO_M, PIXEL_M, SQUARE_M, Tile, to_lonlat
 from kilnscan.radiometry import OFFSET_DN, carries_offset, declared, needs_measuring
 from kilnscan.ranges import Ranges
 
 READERS = 8
+ANOTHER_STRIP = 0.02  # of its footprint a scene must add to count as another strip of a granule: outlines are rough
+Key = tuple[str, str]
+"""Collection and id of an item."""
 
 
 def find_scenes(tile: Tile, source: Stac) -> dict[str, Any]:
     """Search the catalogue and choose: the scene list of `tile`."""
     cells = cells_of(tile.read_bounds(HALO_M))
-    return choose_scenes(tile, source, find_items(source, to_lonlat(shapely.box(*land_of(cells).bounds), tile.epsg)))
+    items, refused = find_items(source, to_lonlat(shapely.box(*land_of(cells).bounds), tile.epsg))
+    return choose_scenes(tile, source, items, refused)
 
 
-def choose_scenes(tile: Tile, source: Stac, items: list[Item]) -> dict[str, Any]:
+def choose_scenes(tile: Tile, source: Stac, items: list[Item], refused: dict[str, str]) -> dict[str, Any]:
     """The scene list of a tile: dates with their granules, links resolved, reflectance offsets settled.
 
-    `items` must hold all that meet the cells which the tile reads (kilnscan/dates.py). A scene that cannot be read now
-    is left out, said so in the list, and another date takes its place.
+    `items` must hold all that meet the cells which the tile reads (kilnscan/dates.py); `refused` are those of them that
+    cannot be used. A scene that cannot be read now is left out, said so in the list, and another takes its place.
     Raises CatalogueError when most scenes cannot be read.
     """
     cells = cells_of(tile.read_bounds(HALO_M))
     land = land_of(cells)
-    items = [item for item in items if item.epsg == tile.epsg and item.extent.intersects(land)]
-    items = _once(source, items)
+    items = _sound(source, [item for item in items if item.epsg == tile.epsg and item.extent.intersects(land)], refused)
     ranges = Ranges(signed=source.signed)
-    lost: dict[str, str] = {}
-    settled: dict[str, dict[str, list[float]]] = {}
+    lost: dict[Key, str] = {}
+    settled: dict[Key, dict[str, list[float]]] = {}
     while True:
         by_date: dict[date, list[Item]] = defaultdict(list)
-        for item in items:
-            if item.id not in lost:
-                by_date[item.day].append(item)
+        for item in _once(source, [item for item in items if _key(item) not in lost]):
+            by_date[item.day].append(item)
         days = choose_days(cells, tile.epsg, source, by_date)
         granules = {day: _needed(tile, by_date[day], land_of(where)) for day, where in days.items()}
-        open_ones = [item for group in granules.values() for item in group if item.id not in settled]
+        open_ones = [item for group in granules.values() for item in group if _key(item) not in settled]
         broken = _settle(open_ones, source, ranges, settled)
         lost |= broken
         if not broken:
             break
         if len(lost) > max(len(settled), 1):
-            name, reason = next(iter(broken.items()))
+            (_, name), reason = next(iter(broken.items()))
             raise CatalogueError(
                 f"{len(lost)} scenes of tile {tile.id} cannot be read, among them {name}: {reason}. "
                 "Check the network and run again."
@@ -62,7 +64,7 @@ def choose_scenes(tile: Tile, source: Stac, items: list[Item]) -> dict[str, Any]
             "date": day.isoformat(),
             "cloud": group[0].properties.cloud,
             "cells": [list(cell) for cell in days[day]],
-            "items": [_granule(item, source, settled[item.id]) for item in group],
+            "items": [_granule(item, source, settled[_key(item)]) for item in group],
         }
         for day, group in granules.items()
         if group
@@ -79,20 +81,50 @@ def choose_scenes(tile: Tile, source: Stac, items: list[Item]) -> dict[str, Any]
             "signed": source.signed,
             "synthetic": any(item.properties.synthetic for item in items),
             "dates": dates,
-            "lost": [{"scene": name, "reason": reason} for name, reason in sorted(lost.items())],
+            "lost": [
+                {"scene": name, "reason": reason}
+                for name, reason in sorted({**refused, **{name: why for (_, name), why in lost.items()}}.items())
+            ],
         }
     )
 
 
-def _once(source: Stac, items: list[Item]) -> list[Item]:
-    """Of each granule and day the items of the first collection that has it."""
-    rank = {name: place for place, name in enumerate(source.collections)}
-    best: dict[tuple[Any, ...], int] = {}
+def _sound(source: Stac, items: list[Item], refused: dict[str, str]) -> list[Item]:
+    """Items whose DN can be turned into reflectance; the others go to `refused`, unless all would."""
+    sound = []
     for item in items:
-        key = (item.day, item.extent.bounds)
-        best[key] = min(best.get(key, len(rank)), rank.get(item.collection, 0))
-    unique = {(item.collection, item.id): item for item in items}
-    return [i for i in unique.values() if rank.get(i.collection, 0) == best[i.day, i.extent.bounds]]
+        try:
+            for band in source.bands:
+                declared(item, band)
+            sound.append(item)
+        except CatalogueError as error:
+            refused[item.id] = str(error)
+    if items and not sound:
+        raise CatalogueError(refused[items[0].id])
+    return sound
+
+
+def _key(item: Item) -> Key:
+    return item.collection, item.id
+
+
+def _once(source: Stac, items: list[Item]) -> list[Item]:
+    """Of each granule and day the items of the first collection that has it, and of others what that lacks."""
+    rank = {name: place for place, name in enumerate(source.collections)}
+    groups: dict[tuple[Any, ...], list[Item]] = defaultdict(list)
+    for item in {_key(item): item for item in items}.values():
+        groups[item.day, item.extent.bounds].append(item)
+    kept: list[Item] = []
+    for group in groups.values():
+        first = min(rank.get(item.collection, 0) for item in group)
+        best = [item for item in group if rank.get(item.collection, 0) == first]
+        seen = shapely.union_all([item.footprint for item in best if item.footprint is not None])
+        kept += best
+        for item in group:
+            other = rank.get(item.collection, 0) != first and item.footprint is not None and not seen.is_empty
+            if other and (item.footprint - seen).area > ANOTHER_STRIP * item.footprint.area:
+                kept.append(item)
+    return kept
 
 
 def _needed(tile: Tile, items: list[Item], land: shapely.Geometry) -> list[Item]:
@@ -114,8 +146,8 @@ def _needed(tile: Tile, items: list[Item], land: shapely.Geometry) -> list[Item]
 
 
 def _settle(
-    items: list[Item], source: Stac, ranges: Ranges, settled: dict[str, dict[str, list[float]]]
-) -> dict[str, str]:
+    items: list[Item], source: Stac, ranges: Ranges, settled: dict[Key, dict[str, list[float]]]
+) -> dict[Key, str]:
     """Find out the radiometry of items, into `settled`; return those that cannot be read, with the reason."""
 
     def measure(item: Item) -> bool | SourceError | None:
@@ -128,17 +160,17 @@ def _settle(
     with ThreadPoolExecutor(READERS) as pool:
         for item, carried in zip(items, pool.map(measure, items), strict=True):
             if isinstance(carried, SourceError):
-                lost[item.id] = str(carried)
+                lost[_key(item)] = str(carried)
                 continue
-            settled[item.id] = {band: list(declared(item, band)) for band in source.bands}
+            settled[_key(item)] = {band: list(declared(item, band)) for band in source.bands}
             if carried is not None:
-                for values in settled[item.id].values():
+                for values in settled[_key(item)].values():
                     values[1] = round(-OFFSET_DN * values[0], 6) if carried else 0.0
     return lost
 
 
 def _granule(item: Item, source: Stac, radiometry: dict[str, list[float]]) -> dict[str, Any]:
-    footprint = item.footprint()
+    footprint = item.footprint
     return {
         "id": item.id,
         "collection": item.collection,
@@ -155,7 +187,8 @@ def _granule(item: Item, source: Stac, radiometry: dict[str, list[float]]) -> di
 def _grid(tile: Tile, granules: dict[date, list[Item]]) -> list[float]:
     """Left and top edge of the grid that most of the tile's first granules stand on; scenes are read along it."""
     corners = Counter((group[0].extent.bounds[0], group[0].extent.bounds[3]) for group in granules.values() if group)
-    corner = max(corners, key=lambda place: (corners[place], place)) if corners else (tile.bounds[0], tile.bounds[3])
+    fitting = [corner for corner in corners if not any(value % PIXEL_M for value in corner)]
+    corner = max(fitting, key=lambda place: (corners[place], place)) if fitting else (tile.bounds[0], tile.bounds[3])
     return [float(value) for value in corner]
 
 

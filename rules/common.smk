@@ -102,6 +102,11 @@ def local_files(paths):
     return [outside(path) for path in paths if not is_remote(path)]
 
 
+def dates_mb():
+    """Memory in MB that the looks of a place take while they are compared."""
+    return 16 * getattr(settings.sentinel2, "max_dates", 1)
+
+
 def growing(base, per_megapixel):
     """A resource that grows with the land a tile owns (in million 10 m pixels) and doubles with each attempt."""
 

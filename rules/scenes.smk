@@ -75,7 +75,7 @@ rule write_composite:
         "../envs/core.yaml"
     threads: 2
     resources:
-        mem_mb=growing(1024, 16),
+        mem_mb=growing(1024 + dates_mb(), 16),
         runtime=growing(10, 1),
     params:
         code=code_of("write_composite"),

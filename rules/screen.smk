@@ -22,7 +22,7 @@ rule screen:
         "../envs/core.yaml"
     threads: 2
     resources:
-        mem_mb=growing(1024, 16),
+        mem_mb=growing(1024 + dates_mb(), 16),
         runtime=growing(10, 1),
     params:
         model=content(settings.screen.model),

@@ -2,6 +2,11 @@
 
 import json
 import re
+import threading
+import time
+import tracemalloc
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
 import numpy as np
@@ -10,14 +15,16 @@ import rasterio
 import shapely
 from scipy.ndimage import binary_dilation
 
+from kilnscan.azure import signed
 from kilnscan.cog import Cog
 from kilnscan.composite import read_patiently
 from kilnscan.config import Stac
-from kilnscan.errors import ImageryError, SourceError
+from kilnscan.errors import ConfigError, ImageryError, SourceError
 from kilnscan.grid import Tile
-from kilnscan.ranges import Patience, Ranges
+from kilnscan.ranges import Ranges
 from kilnscan.scene_reader import SceneReader
 from kilnscan.scenes import find_scenes
+from kilnscan.web import Patience, Web
 from tests.network.granules import Square, make_granule
 
 SQUARE = Square.at(32645, 450_000, 2_050_000)
@@ -204,3 +211,79 @@ def test_a_key_in_a_link_is_in_no_error(folder, http_server, faults):
     with pytest.raises(SourceError) as error:
         Ranges().read(f"{proxy.url}/items.json?sig=secret", 0, 10)
     assert "secret" not in str(error.value) and "items.json" in str(error.value)
+
+
+class Answering(BaseHTTPRequestHandler):
+    """A server that sends what it likes: `pieces`, one every `pause` seconds, under right headers."""
+
+    pieces, pause = (b"x",), 0.0
+
+    def do_GET(self):
+        self.send_response(206)
+        self.send_header("Content-Range", "bytes 0-9/1000")
+        self.send_header("Content-Length", str(sum(map(len, self.pieces))))
+        self.end_headers()
+        with suppress(OSError):
+            for piece in self.pieces:
+                self.wfile.write(piece)
+                self.wfile.flush()
+                time.sleep(self.pause)
+
+    def log_message(self, *_):
+        """Keep quiet."""
+
+
+@pytest.fixture
+def answering():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/a.tif"
+        server.shutdown()
+
+
+def test_a_server_that_trickles_is_given_up(answering, monkeypatch):
+    monkeypatch.setattr(Answering, "pieces", (b"x",) * 10)
+    monkeypatch.setattr(Answering, "pause", 0.1)
+    ranges = Ranges(patience=Patience(attempts=1, timeout_s=0.3, first_wait_s=0.01))
+    with pytest.raises(SourceError, match="trickles"):
+        ranges.read(answering, 0, 10)
+
+
+def test_a_server_that_sends_more_than_was_asked_for_is_cut_off(answering, monkeypatch):
+    monkeypatch.setattr(Answering, "pieces", (bytes(1 << 20),) * 200)
+    tracemalloc.start()
+    with pytest.raises(SourceError, match="not as long as asked for"):
+        Ranges(patience=Patience(attempts=1)).read(answering, 0, 10)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
+
+
+def test_a_damaged_file_is_named_without_the_key_in_its_link(answering, monkeypatch):
+    monkeypatch.setattr(Answering, "pieces", (b"0123456789",))
+    monkeypatch.setattr("kilnscan.cog.PAGE", 10)
+    with pytest.raises(SourceError) as error:
+        Cog.open(f"{answering}?sig=secret", Ranges())
+    assert "secret" not in str(error.value)
+
+
+def test_files_of_the_planetary_computer_are_signed(answering, monkeypatch, http_server, tmp_path):
+    (tmp_path / "sentinel2l2a01").mkdir()
+    expiry = "2999-01-01T00:00:00Z"
+    (tmp_path / "sentinel2l2a01/sentinel2-l2").write_text(
+        json.dumps({"msft:expiry": expiry, "token": "st=1&sig=a%2Fb"})
+    )
+    monkeypatch.setenv("PC_SDK_SAS_URL", http_server(tmp_path))
+    web = Web(Patience(attempts=1))
+    link = "https://sentinel2l2a01.blob.core.windows.net/sentinel2-l2/B04.tif"
+    assert signed(link, web) == f"{link}?st=1&sig=a%2Fb"
+    other = "https://someone.blob.core.windows.net/open/B04.tif"
+    assert signed(other, web) == other
+    with pytest.raises(SourceError, match="HTTP 404"):
+        signed(link.replace("sentinel2-l2/", "another/"), web)
+
+
+@pytest.mark.parametrize("value", ["six", "0", "-1", "2.5"])
+def test_patience_must_be_a_number(monkeypatch, value):
+    monkeypatch.setenv("KILNSCAN_HTTP_ATTEMPTS", value)
+    with pytest.raises(ConfigError, match="KILNSCAN_HTTP_ATTEMPTS"):
+        Patience.from_environment()

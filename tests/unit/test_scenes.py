@@ -183,7 +183,7 @@ def broken(path, value):
         (["id"], "../../etc", "id"),
         (["properties", "datetime"], "yesterday", "datetime"),
         (["properties", "eo:cloud_cover"], 900, "eo:cloud_cover"),
-        (["assets"], {}, "no band B04"),
+        (["assets"], {}, "no band B02"),
         (["assets", "red", "href"], "file:///etc/passwd", "only https, s3, the catalogue"),
         (["assets", "red", "href"], "/etc/passwd", "only https, s3, the catalogue"),
         (["assets", "red", "href"], "../secret.tif", "only https, s3, the catalogue"),
@@ -194,11 +194,42 @@ def broken(path, value):
         ),
         (["assets", "red", "raster:bands"], [{"scale": "1", "offset": 0}], "cannot be reflectance"),
         (["assets", "red", "proj:transform"], [10], "is malformed"),
+        (["assets", "red", "proj:shape"], [10**400, 5], "is malformed"),
+        (["assets", "red", "href"], "https://[::1", "only https, s3, the catalogue"),
+        (["assets", "red", "href"], "https://169.254.169.254/latest", "only https, s3, the catalogue"),
+        (["assets", "red", "href"], "https://user:word@example.org/a.tif", "only https, s3, the catalogue"),
     ],
 )
 def test_a_hostile_or_broken_item_is_refused(choose, path, value, says):
     with pytest.raises(CatalogueError, match=says):
         choose(broken(path, value))
+
+
+def test_an_odd_item_among_good_ones_is_left_out_and_named(choose):
+    odd = on("2024-02-10")
+    odd["assets"]["red"]["proj:transform"] = [10]
+    scenes = choose(on("2024-01-10"), odd, on("2024-02-20") | {"properties": None})
+    assert days_of(scenes) == ["2024-01-10"]
+    assert [entry["scene"] for entry in scenes["lost"]] == ["S2_2024-02-10", "S2_2024-02-20"]
+
+
+@pytest.mark.parametrize("geometry", [{"type": "Bogus"}, {"type": "Polygon", "coordinates": [[[0, 0]]]}, {}, None])
+def test_an_outline_that_cannot_be_used_counts_as_the_whole_granule(choose, geometry):
+    assert days_of(choose(item() | {"geometry": geometry})) == ["2024-01-10"]
+
+
+def test_a_relative_catalogue_keeps_to_its_folder_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.json").write_text(json.dumps({"features": [broken(["assets", "red", "href"], "../../x.tif")]}))
+    with pytest.raises(CatalogueError, match="files beside the catalogue"):
+        find_scenes(TILE, Stac(source="stac", catalog="c.json", start="2024-01-01", end="2024-03-31"))
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "{}", '{"type": "Catalog", "links": 5}', '{"features": 7}'])
+def test_nonsense_is_no_catalogue(tmp_path, content):
+    (tmp_path / "c.json").write_text(content)
+    with pytest.raises(CatalogueError, match="is no STAC API, catalogue or item collection"):
+        find_scenes(TILE, Stac(source="stac", catalog=f"{tmp_path}/c.json", start="2024-01-01", end="2024-02-01"))
 
 
 def test_a_catalogue_that_is_none_is_refused(tmp_path):
