@@ -97,6 +97,20 @@ def test_a_frozen_list_gives_the_same_scenes_without_anybody_being_asked(stac_ap
     assert find_scenes(TILE, source(str(path), max_dates=3)) == live
 
 
+def test_a_frozen_list_of_many_tiles_gives_each_its_own_scenes(stac_api, items, folder, web, tmp_path):
+    """Days that were chosen for a neighbour's land are not taken for one's own, however clear they are."""
+    small = {"base_url": web, "size_px": SIZE, "bands": ("B04", "B03", "B02", "SCL"), "collection": C1}
+    beside = Square.at(32645, 550_000, 2_050_000)
+    clear_there = make_granule(folder, beside, "2024-03-20T04:40:31Z", **small)
+    api = stac_api([*items, clear_there])
+    tiles = [TILE, tiles_of(to_crs(shapely.box(502_000, 2_092_000, 504_000, 2_094_000), 32645, 4326))[0]]
+    live = [find_scenes(tile, source(api, max_dates=1)) for tile in tiles]
+    assert live[0]["dates"][0]["date"] != live[1]["dates"][0]["date"]
+    path = tmp_path / "scenes.geojson"
+    path.write_text(json.dumps(freeze(live)))
+    assert [find_scenes(tile, source(str(path), max_dates=1)) for tile in tiles] == live
+
+
 def test_scenes_on_this_machine_are_not_frozen(items, folder, web, tmp_path):
     here = [json.loads(json.dumps(item).replace(f"{web}/", "")) for item in items]
     (folder / "list.json").write_text(json.dumps({"features": here}))

@@ -157,8 +157,8 @@ def test_only_a_mirror_of_ones_own_is_read_with_credentials(s3, faults, monkeypa
     s3.put("open/a.tif", b"abc")
     proxy = faults(s3.url)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
-    for signed in (False, True):
-        assert Ranges(signed).read("s3://open/a.tif", 1, 2) == b"bc"
+    for own in (False, True):
+        assert Ranges(signed=own).read("s3://open/a.tif", 1, 2) == b"bc"
     assert [entry.signed for entry in proxy.log] == [False, True]
 
 
