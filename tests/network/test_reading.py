@@ -1,5 +1,6 @@
 """Scenes read over a network are those on the disk: the composite is plain numpy's, whatever the network does."""
 
+import gzip
 import json
 import re
 import threading
@@ -19,7 +20,7 @@ from kilnscan.azure import signed
 from kilnscan.cog import Cog
 from kilnscan.composite import read_patiently
 from kilnscan.config import Stac
-from kilnscan.errors import ConfigError, ImageryError, SourceError
+from kilnscan.errors import CatalogueError, ConfigError, ImageryError, SourceError
 from kilnscan.grid import Tile
 from kilnscan.ranges import Ranges
 from kilnscan.scene_reader import SceneReader
@@ -216,11 +217,13 @@ def test_a_key_in_a_link_is_in_no_error(folder, http_server, faults):
 class Answering(BaseHTTPRequestHandler):
     """A server that sends what it likes: `pieces`, one every `pause` seconds, under right headers."""
 
-    pieces, pause = (b"x",), 0.0
+    pieces, pause, status, coding = (b"x",), 0.0, 206, None
 
     def do_GET(self):
-        self.send_response(206)
+        self.send_response(self.status)
         self.send_header("Content-Range", "bytes 0-9/1000")
+        if self.coding:
+            self.send_header("Content-Encoding", self.coding)
         self.send_header("Content-Length", str(sum(map(len, self.pieces))))
         self.end_headers()
         with suppress(OSError):
@@ -255,6 +258,31 @@ def test_a_server_that_sends_more_than_was_asked_for_is_cut_off(answering, monke
     with pytest.raises(SourceError, match="not as long as asked for"):
         Ranges(patience=Patience(attempts=1)).read(answering, 0, 10)
     assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
+
+
+def test_a_packed_document_is_unpacked_and_one_cut_short_is_asked_for_again(answering, monkeypatch):
+    text = json.dumps(list(range(100_000))).encode()
+    packed = gzip.compress(text)
+    monkeypatch.setattr(Answering, "status", 200)
+    monkeypatch.setattr(Answering, "coding", "gzip")
+    monkeypatch.setattr(Answering, "pieces", (packed,))
+    assert Web(Patience(attempts=1)).document(answering) == text
+    monkeypatch.setattr(Answering, "pieces", (packed[:1000],))
+    monkeypatch.setenv("KILNSCAN_HTTP_ATTEMPTS", "2")
+    with pytest.raises(CatalogueError, match="unreadable after 2 attempts: its answer is no JSON"):
+        find_scenes(TILE, Stac(source="stac", catalog=answering, start="2024-01-01", end="2024-02-01"))
+
+
+def test_a_document_that_unpacks_without_end_is_cut_off(answering, monkeypatch):
+    monkeypatch.setattr("kilnscan.web.MOST_DOCUMENT_BYTES", 1 << 20)
+    monkeypatch.setattr(Answering, "status", 200)
+    monkeypatch.setattr(Answering, "coding", "gzip")
+    monkeypatch.setattr(Answering, "pieces", (gzip.compress(bytes(1 << 28)),))
+    tracemalloc.start()
+    with pytest.raises(SourceError, match="is longer than"):
+        Web(Patience(attempts=1)).document(answering)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 26
     tracemalloc.stop()
 
 
