@@ -29,7 +29,10 @@ def served(project, work, **faults):
         for item in items:
             for asset in item["assets"].values():
                 asset["href"] = f"{files.url}/{asset['href']}"
-        with stac_server(items, work / "stac") as api, FaultProxy(api, rate=0.3, kinds=("429", "503", "reset")) as stac:
+        with (
+            stac_server(items, work / "stac") as api,
+            FaultProxy(api, rate=0.3, kinds=("429", "503", "reset"), max_in_row=1) as stac,
+        ):
             project.configure(sentinel2={"catalog": stac.url})
             yield stac, files
 
