@@ -9,6 +9,7 @@ import pandas as pd
 import shapely
 
 from kilnscan.config import Atlas, Exposure
+from kilnscan.errors import CatalogueError
 from kilnscan.exposure import add_exposure
 from kilnscan.files import read_json
 from kilnscan.grid import Tile, mgrs_10m, to_lonlat, transformer
@@ -18,6 +19,7 @@ from kilnscan.tables import centres, concat_tables, read_table
 
 DEGREE_DIGITS = 7  # a centimetre
 SCREEN_REACH_M = 160.0
+WELL_SEEN = 0.95  # share of clear land below which the ledger says so
 
 
 def build_atlas(inputs: dict[str, list[str]], settings: dict[str, Any]) -> dict[str, gpd.GeoDataFrame]:
@@ -29,6 +31,11 @@ def build_atlas(inputs: dict[str, list[str]], settings: dict[str, Any]) -> dict[
     names = [tile.id for tile in tiles]
     imagery = dict(zip(names, map(read_json, inputs["imagery"]), strict=True))
     seen = dict(zip(names, map(read_json, inputs["seen"]), strict=True))
+    if not any(entry["dates"] for entry in seen.values()):
+        raise CatalogueError(
+            "No scene was found for any tile: check `catalog`, `collections`, `start`, `end`, `months` and `max_cloud` "
+            "in `sentinel2`, and whether the catalogue covers `region.aoi` at all."
+        )
     candidates = _candidates(names, inputs["candidates"])
     # two tiles with candidates on either side of their border look at the same window
     detections = concat_tables(inputs["detections"]).drop_duplicates(["x", "y", "window_i", "window_j", "score"])
@@ -180,6 +187,8 @@ def build_coverage(
         found = int((candidates["tile"] == tile.id).sum())
         status, reason = _status(seen, found, imagery[tile.id], min_clear)
         lost = {entry["scene"]: entry["reason"] for entry in [*seen["lost"], *imagery[tile.id]["lost"]]}
+        if status != "cloudy" and seen["clear"] < WELL_SEEN:
+            reason = "; ".join(filter(None, [reason, f"{1 - seen['clear']:.0%} of the land was never seen clearly"]))
         if lost:
             first = next(iter(lost.items()))
             reason = "; ".join(filter(None, [reason, f"{len(lost)} scene(s) unreadable, first {first[0]}: {first[1]}"]))
@@ -204,7 +213,7 @@ def build_coverage(
 
 def _status(seen: dict[str, Any], found: int, imagery: dict[str, Any], min_clear: float) -> tuple[str, str]:
     if not seen["dates"]:
-        return "cloudy", "no scene of the season that passes the cloud limit can be had"
+        return "cloudy", "no scene of this season below the cloud limit can be had here"
     if seen["clear"] < min_clear:
         return "cloudy", f"only {seen['clear']:.0%} of the land was seen clearly"
     if not found:
@@ -219,7 +228,10 @@ def ledger_words(coverage: gpd.GeoDataFrame, most: int = 5) -> str:
     """The ledger in a few lines for the end of a run: tiles by status, and each that is not whole with its reason."""
     counts = coverage["status"].value_counts()
     lines = ["tiles: " + ", ".join(f"{counts[name]} {name}" for name in ("ok", "empty", "cloudy") if name in counts)]
-    notable = coverage[(coverage["status"] == "cloudy") | (coverage["lost_scenes"] > 0)]
+    seen = (coverage["clear_share"] * coverage["area_km2"]).sum() / coverage["area_km2"].sum()
+    lines[0] += f"; {seen:.1%} of the land seen clearly"
+    less = coverage["clear_share"] < WELL_SEEN
+    notable = coverage[(coverage["status"] == "cloudy") | (coverage["lost_scenes"] > 0) | less]
     lines += [f"  {row.tile} {row.status}: {row.reason}" for row in notable.head(most).itertuples()]
     if len(notable) > most:
         lines.append(f"  and {len(notable) - most} more: see the ledger, atlas/coverage.parquet")

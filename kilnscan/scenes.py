@@ -8,11 +8,12 @@ from typing import Any
 import shapely
 
 from kilnscan.catalogue import Item, find_items, newest_first
-from kilnscan.config import Mosaic, Stac
+from kilnscan.config import BANDS, Mosaic, Stac
 from kilnscan.dates import cells_of, choose_days, land_of
-from kilnscan.errors import CatalogueError, SourceError
+from kilnscan.errors import CatalogueError, ImageryError, SourceError
 from kilnscan.files import content_name, digest
 from kilnscan.grid import HALO_M, PIXEL_M, SQUARE_M, Tile, to_lonlat
+from kilnscan.mosaic import open_mosaic
 from kilnscan.radiometry import OFFSET_DN, carries_offset, declared, needs_measuring
 from kilnscan.ranges import Ranges
 
@@ -193,7 +194,18 @@ def _grid(tile: Tile, granules: dict[date, list[Item]]) -> list[float]:
 
 
 def choose_mosaic(tile: Tile, source: Mosaic) -> dict[str, Any]:
-    """The scene list of a tile that is read from composites: their paths and content."""
+    """The scene list of a tile that is read from composites: their paths and content.
+
+    Raises ImageryError if a file names its bands otherwise than `source.bands` does.
+    """
+    for path in source.paths:
+        with open_mosaic(path, len(source.bands)) as file:
+            named = list(file.descriptions[: len(source.bands)])
+        if set(named) <= set(BANDS) and named != source.bands:
+            raise ImageryError(
+                f"The composite {path} names its first bands {', '.join(map(str, named))}, but `sentinel2.bands` says "
+                f"{', '.join(source.bands)}: reorder the bands or correct `sentinel2.bands`."
+            )
     return _finish(
         {
             "tile": tile.spec(),

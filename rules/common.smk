@@ -12,6 +12,7 @@ from kilnscan.errors import ConfigError, KilnscanError
 from kilnscan.files import content_name
 from kilnscan.fingerprint import fingerprint
 from kilnscan.grid import tiles_of
+from kilnscan.model_bands import with_model_bands
 
 
 def made_here(path):
@@ -29,7 +30,7 @@ def check_files(key, paths):
 
 
 try:
-    settings = load_config(config)
+    settings = with_model_bands(load_config(config))
     if settings.reference:
         check_files(
             "reference.path", settings.reference.files or [settings.reference.path]

@@ -95,5 +95,9 @@ def test_the_ledger_has_a_row_for_every_tile_whatever_became_of_it():
     assert coverage["lost_scenes"].tolist() == [0, 1, 0, 0]
     assert "1 scene(s) unreadable, first S2A_1: HTTP 503" in coverage["reason"].tolist()[1]
     words = ledger_words(coverage, most=2).splitlines()
-    assert words[0] == "tiles: 1 ok, 1 empty, 2 cloudy" and words[1].startswith(f"  {TILES[1].id} empty: no candidate")
+    assert (
+        words[0].startswith("tiles: 1 ok, 1 empty, 2 cloudy; ")
+        and words[0].endswith("of the land seen clearly")
+        and words[1].startswith(f"  {TILES[1].id} empty: no candidate")
+    )
     assert words[3] == "  and 1 more: see the ledger, atlas/coverage.parquet"

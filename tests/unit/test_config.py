@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kilnscan.config import default_yaml, files_named, load_config, schema_json
+from kilnscan.config import SIX, default_yaml, files_named, load_config, schema_json
 from kilnscan.errors import ConfigError
+from kilnscan.model_bands import with_model_bands
 
 ROOT = Path(__file__).parents[2]
 STAC = {"source": "stac", "catalog": "c.json", "start": "2024-01-01", "end": "2024-02-01"}
@@ -43,11 +44,34 @@ def test_the_smallest_region_file_runs_on_the_models_for_real_rgb():
         ({"region": {"name": "x", "countries": []}}, "`region.countries`"),
         ({"region": {"name": "x", "aoi": [1, 2, 3, 4], "select": {"a": ["b"]}}}, "rows of a vector file"),
         ({"region": {"name": "x", "buffer_km": 5}}, "give one of them"),
+        ({"region": {"name": "My Place"}}, "use letters, digits, - and _ only"),
+        ({"sentinel2": STAC | {"statistic": "mean"}}, "'mean' is none of `median`"),
+        ({"sentinel2": STAC | {"months": [13]}}, "13 is no month"),
+        ({"sentinel2": STAC | {"months": 11}}, "must be a list"),
+        ({"sentinel2": STAC | {"months": [7]}}, "no day from 2024-01-01 to 2024-02-01"),
+        ({"sentinel2": STAC | {"start": 2023.5}}, "write it as 2023-11-01"),
+        ({"sentinel2": STAC | {"bands": ["B4", "B3", "B2"]}}, "'B4' is no band of Sentinel-2"),
     ],
 )  # fmt: skip
 def test_a_wrong_key_is_named(change, says):
     with pytest.raises(ConfigError, match=says):
         load_config(SMALLEST | change)
+
+
+def test_scenes_are_read_in_the_bands_that_the_screen_model_wants():
+    raw = {"region": {"name": "x", "aoi": [86, 18, 87, 19]}, "sentinel2": STAC}
+    assert with_model_bands(load_config(raw)).sentinel2.bands == ["B04", "B03", "B02"]
+    demo = raw | {"screen": {"model": "models/demo-screen.npz"}}
+    assert len(with_model_bands(load_config(demo)).sentinel2.bands) == 6
+    not_yet = raw | {"screen": {"model": "results/models/x-screen.npz"}}
+    assert with_model_bands(load_config(not_yet)).sentinel2.bands == load_config(raw).sentinel2.bands
+
+
+@pytest.mark.parametrize("section", [STAC | {"bands": ["B02", "B03", "B04"]}, SMALLEST["sentinel2"] | {"bands": SIX}])
+def test_bands_that_the_screen_model_does_not_know_are_refused_before_anything_runs(section):
+    raw = {"region": {"name": "x", "aoi": [86, 18, 87, 19]}, "sentinel2": section}
+    with pytest.raises(ConfigError, match="was trained on \\[B04, B03, B02\\]"):
+        with_model_bands(load_config(raw))
 
 
 def test_data_stands_for_a_folder_in_every_path():
