@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kilnscan.config import SIX, default_yaml, files_named, load_config, schema_json
+from kilnscan.config import SIX, files_named, load_config
+from kilnscan.config_files import default_yaml, schema_json
 from kilnscan.errors import ConfigError
 from kilnscan.model_bands import with_model_bands
 
