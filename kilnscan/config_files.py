@@ -14,7 +14,7 @@ def default_yaml() -> str:
     """`config/config.default.yaml`: every optional key with its default and meaning."""
     lines = [
         "# yaml-language-server: $schema=config.schema.json",
-        "# Every optional key with its default, written by `python -m kilnscan.config_files`. Copy what you change into",
+        "# Every optional key with its default, written by `python -m kilnscan.config_files`; copy what you need into",
         "# your own region file, where `region` and one kind of `sentinel2` must be given too (config/README.md).",
     ]
     for section in (Stac, Mosaic):
