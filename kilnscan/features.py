@@ -7,11 +7,12 @@ nothing farther than `HALO` pixels and are the same to the last bit in whatever 
 count for nothing.
 """
 
-import numba
+from collections.abc import Iterator
+from functools import partial
+
 import numpy as np
 
 from kilnscan.errors import ImageryError
-from kilnscan.looks import sorting_network
 
 INDICES = {  # name: (bands added, bands subtracted); the value is (added - subtracted) / (added + subtracted)
     "brick": (("B04",), ("B03",)),
@@ -29,7 +30,7 @@ LOCAL = (1, 3, 5, 7, 13, 25)
 RINGS = (7, 10)  # distances in pixels at which eight 3x3 boxes stand around a pixel
 HALO = max(SURROUNDINGS) // 2
 BLOCK = 512  # rows and columns whose sums are held at a time
-TURN = 16  # columns turned from rows of features to features of pixels at a time
+STRIP = 32  # rows described at a time
 
 
 Window = tuple[slice, slice]  # rows and columns
@@ -75,11 +76,12 @@ def compute_features(
     shape = (whole[0].stop - whole[0].start, whole[1].stop - whole[1].start)
     out = np.empty((*shape, len(feature_names(bands))), np.float32)
     for rows, columns in blocks(whole):
-        sums = Sums(pixels, valid, bands, rows, columns)
+        sums = _Sums(pixels, valid, bands, rows, columns)
         block = out[_less(rows, whole[0].start), _less(columns, whole[1].start)]
-        rings = np.array([around(distance) for distance in RINGS])
-        networks = sorting_network(8), sorting_network(4)
-        _describe(sums.integral, 0, sums.planes, np.array(SURROUNDINGS), np.array(LOCAL), rings, *networks, block)
+        for first in range(0, len(block), STRIP):
+            # a strip at a time: what is computed stays in the processor's cache
+            strip = block[first : first + STRIP]
+            strip[...] = np.moveaxis(np.asarray(list(_describe(sums, first, len(strip))), np.float32), 0, -1)
     return out
 
 
@@ -93,7 +95,7 @@ def _less(part: slice, start: int) -> slice:
     return slice(part.start - start, part.stop - start)
 
 
-class Sums:
+class _Sums:
     """Exact sums over boxes of validity, light (the sum of all bands), the indices in STEPS, the latter squared too."""
 
     def __init__(self, pixels: np.ndarray, valid: np.ndarray, bands: list[str], rows: slice, columns: slice):
@@ -114,120 +116,82 @@ class Sums:
             np.cumsum(self.integral, axis=axis, out=self.integral)
         self.columns = columns.stop - columns.start
 
-
-@numba.njit(nogil=True, inline="always")
-def _box(table, top, left, width, columns, sums):  # pragma: no cover (compiled)
-    """Sums over boxes `width` wide of an integral image, side by side from (`top`, `left`) on."""
-    north, south, east = table[top], table[top + width], left + width
-    for c in range(columns):
-        sums[c] = south[east + c] - north[east + c] - south[left + c] + north[left + c]
-
-
-@numba.njit(nogil=True, inline="always")
-def _means(integral, top, left, width, columns, planes, sums, number, means):  # pragma: no cover (compiled)
-    """Means over boxes of the tables `planes` (from, to) of an integral image, over valid pixels only."""
-    _box(integral[0], top, left, width, columns, sums)
-    for c in range(columns):
-        number[c] = float(max(sums[c], 1))
-    for plane in range(planes[0], planes[1]):
-        _box(integral[plane], top, left, width, columns, sums)
-        row = means[plane - planes[0]]
-        for c in range(columns):
-            row[c] = sums[c] / number[c]
+    def means(
+        self, first: int, rows: int, width: int, down: int = 0, right: int = 0, which: slice = slice(1, None)
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Means (plane, row, column) over boxes aside from the pixels of some rows, and the number of valid ones."""
+        top, left = HALO + first + down - width // 2, HALO + right - width // 2
+        north, south = slice(top, top + rows), slice(top + width, top + width + rows)
+        west, east = slice(left, left + self.columns), slice(left + width, left + width + self.columns)
+        number, sums = (
+            table[..., south, east] - table[..., north, east] - table[..., south, west] + table[..., north, west]
+            for table in (self.integral[0], self.integral[which])
+        )
+        return sums / np.maximum(number, 1), number
 
 
-@numba.njit(nogil=True, inline="always")
-def _sort(rows, network):  # pragma: no cover (compiled)
-    """Sort a few rows (value, column) column by column, so that direction does not matter."""
-    for n in range(network.shape[0]):
-        first, second = rows[network[n, 0]], rows[network[n, 1]]
-        for c in range(first.size):
-            a, b = first[c], second[c]
-            first[c] = min(a, b)
-            second[c] = max(a, b)
+def _describe(sums: _Sums, first: int, rows: int) -> Iterator[np.ndarray]:
+    """Yield the features (row, column) of `rows` rows from the `first` on, in the order of `feature_names`."""
+    means, planes = partial(sums.means, first, rows), sums.planes
+    surroundings = []
+    for width in SURROUNDINGS:
+        mean, _ = means(width)
+        spread = _spread(mean, planes)
+        light = np.maximum(mean[0], 1)
+        yield spread[0] / light
+        yield from spread[1:] / STEPS
+        # floors keep noise in even surroundings from looking like much
+        unit = np.maximum(spread, 1)
+        np.maximum(unit[0], 0.01 * light, out=unit[0])
+        surroundings.append((mean[:planes], unit))
+    for mean, _ in surroundings:
+        yield from mean[1:] / STEPS
+    light = np.maximum(surroundings[0][0][0], 1)
+    for width in LOCAL:
+        mean, _ = means(width)
+        yield from mean[1:planes] / STEPS
+        for around, unit in surroundings:
+            yield from (mean[:planes] - around) / unit
+        if width > 1:
+            yield np.sqrt(np.maximum(mean[planes] - mean[0] * mean[0], 0)) / light
+    shape = min(1, planes - 1)
+    unit = surroundings[-1][1][shape]
+    centre, _ = means(3, which=slice(1 + shape, 2 + shape))
+    for distance in RINGS:
+        ring = []
+        for offset in _around(distance):
+            mean, number = means(3, *offset, which=slice(1 + shape, 2 + shape))
+            ring.append(np.where(number > 0, (mean[0] - centre[0]) / unit, 0).astype(np.float32))
+        yield from _sorted(ring)
+        yield from _sorted([ring[k] + ring[k + 4] for k in range(4)])
 
 
-@numba.njit(nogil=True, cache=True)
-def _describe(integral, first, planes, arounds, widths, rings, sort8, sort4, out):  # pragma: no cover (compiled)
-    """Put the features of some rows, from the `first` on, into `out` (row, column, feature).
-
-    Row by row and feature by feature, so that the inner loops run in vector registers; the same arithmetic in the
-    same order as numpy's (tests/unit/reference_features.py), and so the same bits.
-    """
-    rows, columns, count = out.shape
-    sums, number, light = np.empty(columns, np.int64), np.empty(columns), np.empty(columns)
-    mean = np.empty((2 * planes, columns))
-    about, unit = np.empty((len(arounds), planes, columns)), np.empty((len(arounds), planes, columns))
-    ring, axis = np.empty((8, columns), np.float32), np.empty((4, columns), np.float32)
-    centre, here = np.empty((1, columns)), np.empty((1, columns))
-    found = np.empty((count, columns), np.float32)
-    shape, last = min(1, planes - 1), len(arounds) - 1
-    for r in range(rows):
-        top, f = HALO + first + r, 0
-        for a in range(len(arounds)):
-            half = arounds[a] // 2
-            _means(integral, top - half, HALO - half, arounds[a], columns, (1, 1 + 2 * planes), sums, number, mean)
-            for p in range(planes):
-                for c in range(columns):
-                    spread = np.sqrt(max(mean[planes + p, c] - mean[p, c] * mean[p, c], 0.0))
-                    about[a, p, c] = mean[p, c]
-                    # floors keep noise in even surroundings from looking like much
-                    unit[a, p, c] = max(spread, 1.0)
-                    if p == 0:
-                        bright = max(mean[0, c], 1.0)
-                        unit[a, 0, c] = max(unit[a, 0, c], 0.01 * bright)
-                        found[f, c] = spread / bright
-                    else:
-                        found[f, c] = spread / STEPS
-                f += 1
-        for a in range(len(arounds)):
-            for p in range(1, planes):
-                for c in range(columns):
-                    found[f, c] = about[a, p, c] / STEPS
-                f += 1
-        for c in range(columns):
-            light[c] = max(about[0, 0, c], 1.0)
-        for k in range(len(widths)):
-            half = widths[k] // 2
-            _means(integral, top - half, HALO - half, widths[k], columns, (1, 2 + planes), sums, number, mean)
-            for p in range(1, planes):
-                for c in range(columns):
-                    found[f, c] = mean[p, c] / STEPS
-                f += 1
-            for a in range(len(arounds)):
-                for p in range(planes):
-                    for c in range(columns):
-                        found[f, c] = (mean[p, c] - about[a, p, c]) / unit[a, p, c]
-                    f += 1
-            if widths[k] > 1:
-                for c in range(columns):
-                    found[f, c] = np.sqrt(max(mean[planes, c] - mean[0, c] * mean[0, c], 0.0)) / light[c]
-                f += 1
-        one = (1 + shape, 2 + shape)
-        _means(integral, top - 1, HALO - 1, 3, columns, one, sums, number, centre)
-        for d in range(rings.shape[0]):
-            for k in range(8):
-                down, right = top + rings[d, k, 0] - 1, HALO + rings[d, k, 1] - 1
-                _means(integral, down, right, 3, columns, one, sums, number, here)
-                _box(integral[0], down, right, 3, columns, sums)
-                for c in range(columns):
-                    away = (here[0, c] - centre[0, c]) / unit[last, shape, c]
-                    ring[k, c] = away if sums[c] > 0 else 0.0
-            for k in range(4):
-                for c in range(columns):
-                    axis[k, c] = ring[k, c] + ring[k + 4, c]
-            _sort(ring, sort8)
-            _sort(axis, sort4)
-            found[f : f + 8] = ring
-            found[f + 8 : f + 12] = axis
-            f += 12
-        for start in range(0, columns, TURN):  # turned in squares that stay in the cache
-            for c in range(start, min(start + TURN, columns)):
-                for k in range(count):
-                    out[r, c, k] = found[k, c]
+def _spread(mean: np.ndarray, planes: int) -> np.ndarray:
+    """Standard deviations of the planes, from their means and the means of their squares."""
+    return np.sqrt(np.maximum(mean[planes:] - mean[:planes] * mean[:planes], 0))
 
 
-def around(distance: int) -> list[tuple[int, int]]:
+def _around(distance: int) -> list[tuple[int, int]]:
     """Eight offsets (down, right) on a ring, clockwise from north."""
     d, a = distance, round(distance * 0.7071)
     return [(-d, 0), (-a, a), (0, d), (a, a), (d, 0), (a, -a), (0, -d), (-a, -a)]
+
+
+def _sorted(planes: list[np.ndarray]) -> list[np.ndarray]:
+    """Sort 4 or 8 planes pixel by pixel, so that direction does not matter.
+
+    Batcher's network: far faster than numpy's sort of many short columns.
+    """
+    planes = list(planes)
+    size, p = len(planes), 1
+    while p < size:
+        k = p
+        while k >= 1:
+            for j in range(k % p, size - k, 2 * k):
+                for i in range(min(k, size - j - k)):
+                    if (i + j) // (2 * p) == (i + j + k) // (2 * p):
+                        a, b = planes[i + j], planes[i + j + k]
+                        planes[i + j], planes[i + j + k] = np.minimum(a, b), np.maximum(a, b)
+            k //= 2
+        p *= 2
+    return planes

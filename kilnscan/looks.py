@@ -56,7 +56,7 @@ def percentile(stack: np.ndarray, percent: int) -> np.ndarray:
     """
     result = np.zeros(stack.shape[1:], np.uint16)
     if len(stack):
-        _percentile(stack, sorting_network(len(stack)), percent, result)
+        _percentile(stack, _network(len(stack)), percent, result)
     return result
 
 
@@ -135,7 +135,7 @@ def first_clear(stack: np.ndarray, order: list[int]) -> np.ndarray:
 
 
 @cache
-def sorting_network(count: int) -> np.ndarray:
+def _network(count: int) -> np.ndarray:
     """Comparisons that sort `count` values: Batcher's odd-even merge sort (Knuth, TAOCP 3, 5.2.2, algorithm M)."""
     pairs = []
     span = 1

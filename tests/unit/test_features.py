@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from kilnscan.errors import ImageryError
-from kilnscan.features import HALO, Sums, compute_features, feature_names
-from tests.unit.reference_features import describe
+from kilnscan.features import HALO, compute_features, feature_names
 
 RGB = ["B04", "B03", "B02"]
 SIX = ["B02", "B03", "B04", "B08", "B11", "B12"]
@@ -34,17 +33,6 @@ def test_windows_agree_to_the_last_bit(bands: list[str], dtype: type, window: tu
     expected = whole[top + north : bottom - south, left + west : right - east]
     assert inner.size and inner.dtype == np.float32
     assert inner.tobytes() == expected.tobytes()
-
-
-@pytest.mark.parametrize(
-    ("bands", "dtype"), [(RGB, np.uint8), (SIX, np.uint16), (["B08", "B04", "B03", "B02"], np.uint16)]
-)
-def test_compiled_features_are_those_of_plain_numpy_to_the_last_bit(bands: list[str], dtype: type):
-    pixels, valid = scene(len(bands), dtype)
-    rows, columns = slice(37, 101), slice(90, 171)
-    sums = Sums(pixels, valid, bands, rows, columns)
-    expected = np.moveaxis(np.asarray(list(describe(sums, 0, 64)), np.float32), 0, -1)
-    assert compute_features(pixels, valid, bands, (rows, columns)).tobytes() == expected.tobytes()
 
 
 def test_a_part_is_as_the_whole_even_across_blocks(monkeypatch: pytest.MonkeyPatch):
