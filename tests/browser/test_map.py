@@ -95,7 +95,8 @@ def test_click_on_a_kiln_opens_its_panel(visit: Open, address: str, kilns: gpd.G
     text = panel.text_content()
     for fact in (kiln.tile, kiln.first_seen, kiln.licence, f"{kiln.score:.0%}".replace("%", " %")):
         assert fact in text
-    assert panel.locator("img").evaluate("(image) => image.complete && image.naturalWidth") == 256
+    width = "(image) => image.decode().then(() => image.naturalWidth)"  # waits until it is loaded
+    assert panel.locator("img").evaluate(width) == 256
     assert kiln.id in page.evaluate("location.hash")
     page.keyboard.press("Escape")
     assert panel.is_hidden()
