@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from kilnscan.antimeridian import polygons
 from kilnscan.config import Atlas, Exposure
 from kilnscan.errors import CatalogueError
 from kilnscan.exposure import add_exposure
@@ -154,17 +155,13 @@ def build_acquired(imagery: Iterable[dict[str, Any]], tiles: list[Tile]) -> gpd.
                 "provider": entry["provider"],
                 "licence": entry["licence"],
                 "geometry": shapely.set_precision(
-                    to_lonlat(_polygons(shape), epsg), 10**-DEGREE_DIGITS, mode="pointwise"
+                    to_lonlat(shapely.MultiPolygon(list(shapely.get_parts(polygons(shape)))), epsg),
+                    10**-DEGREE_DIGITS,
+                    mode="pointwise",
                 ),
             }
         )
     return gpd.GeoDataFrame(rows, geometry="geometry", crs=4326)
-
-
-def _polygons(shape: shapely.Geometry) -> shapely.MultiPolygon:
-    """The polygons of a geometry, which may be empty or hold touching points and lines."""
-    parts = [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon" and not part.is_empty]
-    return shapely.MultiPolygon(parts)
 
 
 def build_coverage(
@@ -187,16 +184,17 @@ def build_coverage(
         found = int((candidates["tile"] == tile.id).sum())
         status, reason = _status(seen, found, imagery[tile.id], min_clear)
         lost = {entry["scene"]: entry["reason"] for entry in [*seen["lost"], *imagery[tile.id]["lost"]]}
+        notes = [reason] if reason else []
         if status != "cloudy" and seen["clear"] < WELL_SEEN:
-            reason = "; ".join(filter(None, [reason, f"{1 - seen['clear']:.0%} of the land was never seen clearly"]))
+            notes.append(f"{1 - seen['clear']:.0%} of the land was never seen clearly")
         if lost:
-            first = next(iter(lost.items()))
-            reason = "; ".join(filter(None, [reason, f"{len(lost)} scene(s) unreadable, first {first[0]}: {first[1]}"]))
+            scene, why = next(iter(lost.items()))
+            notes.append(f"{len(lost)} scene(s) unreadable, first {scene}: {why}")
         rows.append(
             {
                 "tile": tile.id,
                 "status": status,
-                "reason": reason,
+                "reason": "; ".join(notes),
                 "clear_share": seen["clear"],
                 "clear_looks": seen["looks"],
                 "lost_scenes": len(lost),

@@ -30,6 +30,14 @@ def _again(work: Callable[[], Result]) -> Result:
     return work()
 
 
+def paste(target: np.ndarray, piece: np.ndarray, row: int, column: int) -> None:
+    """Copy `piece` (.., row, column) into `target` with its corner at (row, column), as far as it lies inside."""
+    rows, columns = piece.shape[-2:]
+    into = target[..., max(row, 0) : max(row + rows, 0), max(column, 0) : max(column + columns, 0)]
+    rest = piece[..., max(-row, 0) :, max(-column, 0) :]
+    into[...] = rest[..., : into.shape[-2], : into.shape[-1]]
+
+
 class Blocks:
     """A bounded store of decoded blocks, shared by threads.
 
@@ -78,9 +86,7 @@ class Blocks:
                 return block[-y : rows - y, -x : columns - x]
         result = np.zeros((rows, columns), cog.dtype)
         for y, x, future in pieces:
-            block = future.result()
-            into = result[max(y, 0) : max(y + block.shape[0], 0), max(x, 0) : max(x + block.shape[1], 0)]
-            into[:] = block[max(-y, 0) :, max(-x, 0) :][: into.shape[0], : into.shape[1]]
+            paste(result, future.result(), y, x)
         return result
 
     def close(self) -> None:
@@ -109,9 +115,8 @@ class Blocks:
             future.add_done_callback(self._make_room)
 
     def _make_room(self, future: Future[np.ndarray]) -> None:
-        if not future.cancelled() and future.exception() is None:
-            with self._lock:
-                self._used -= future.result().nbytes
+        with self._lock:
+            self._used -= _size(future)
 
     def _load(self, cog: Cog, block: tuple[int, int]) -> np.ndarray:
         def fetch_and_decode() -> np.ndarray:
@@ -125,8 +130,12 @@ class Blocks:
             for oldest, future in list(self._kept.items()) if self._used > self._room else ():
                 if future.done():  # one that is under way holds nothing yet
                     del self._kept[oldest]
-                    if not future.cancelled() and future.exception() is None:
-                        self._used -= future.result().nbytes
+                    self._used -= _size(future)
                 if self._used <= self._room:
                     break
         return pixels
+
+
+def _size(future: Future[np.ndarray]) -> int:
+    """Bytes that a block takes whose loading has ended, well or badly."""
+    return 0 if future.cancelled() or future.exception() is not None else future.result().nbytes

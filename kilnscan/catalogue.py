@@ -164,12 +164,15 @@ def find_items(source: Stac, area: BaseGeometry) -> tuple[list[Item], dict[str, 
     """
     items: list[Item] = []
     refused: dict[str, str] = {}
+    days = set(source.days())
     for raw, base in _documents(source, area):
         try:
             item = _parse(raw, base)
-            in_season = source.start <= item.day <= source.end
-            in_season &= not source.months or item.day.month in source.months
-            if in_season and item.collection in ("", *source.collections) and item.properties.cloud <= source.max_cloud:
+            if (
+                item.day in days
+                and item.collection in ("", *source.collections)
+                and item.properties.cloud <= source.max_cloud
+            ):
                 for band in [*source.bands, "SCL"]:
                     item.link(band, source.catalog)
                 items.append(item)
@@ -183,13 +186,8 @@ def find_items(source: Stac, area: BaseGeometry) -> tuple[list[Item], dict[str, 
 
 def season_windows(source: Stac) -> list[tuple[date, date]]:
     """First and last days of the stretches of time that the configured season consists of."""
-    days = [day for day in _days(source) if not source.months or day.month in source.months]
-    runs = groupby(enumerate(days), key=lambda pair: pair[1] - timedelta(pair[0]))
+    runs = groupby(enumerate(source.days()), key=lambda pair: pair[1] - timedelta(pair[0]))
     return [((run := [day for _, day in group])[0], run[-1]) for _, group in runs]
-
-
-def _days(source: Stac) -> Iterator[date]:
-    return (source.start + timedelta(n) for n in range((source.end - source.start).days + 1))
 
 
 def _documents(source: Stac, area: BaseGeometry) -> Iterator[tuple[dict[str, Any], str]]:
@@ -297,16 +295,14 @@ class _PatientIO(StacApiIO):
             headers = {**(headers or {}), "Content-Type": "application/json"}
         elif parameters:
             url += f"?{urlencode(parameters)}"
+        return self.web.document(url, method or "GET", headers, body, _check_json).decode("utf-8")
 
-        def once() -> str:
-            text = self.web.document(url, method or "GET", headers, body).decode("utf-8")
-            try:
-                json.loads(text)
-            except ValueError as error:
-                raise PassingError(f"its answer is no JSON ({error})") from error
-            return text
 
-        return self.web.patience.run(plain(url), once)
+def _check_json(content: bytes) -> None:
+    try:
+        json.loads(content)
+    except ValueError as error:
+        raise PassingError(f"its answer is no JSON ({error})") from error
 
 
 @cache

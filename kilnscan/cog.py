@@ -5,7 +5,6 @@ released, so threads help). Files come from strangers: sizes are bounded before 
 """
 
 import io
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,7 +138,7 @@ class _Header(io.RawIOBase):
 
     def __init__(self, href: str, ranges: Ranges) -> None:
         self._href, self._ranges, self._at = href, ranges, 0
-        self._pages: OrderedDict[int, bytes] = OrderedDict()
+        self._pages: dict[int, bytes] = {}
 
     def readable(self) -> bool:
         return True

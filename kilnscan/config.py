@@ -127,6 +127,11 @@ class Stac(Section):
     )
     signed: bool = Field(False, description="Read s3:// links with your AWS credentials (a mirror of your own).")
 
+    def days(self) -> list[date]:
+        """Days of the season, in order: from `start` to `end`, in `months`."""
+        every = (self.start + timedelta(n) for n in range((self.end - self.start).days + 1))
+        return [day for day in every if not self.months or day.month in self.months]
+
     @field_validator("statistic")
     @classmethod
     def _known_statistic(cls, value: str) -> str:
@@ -152,8 +157,7 @@ class Stac(Section):
 
     @model_validator(mode="after")
     def _some_day(self) -> "Stac":
-        days = ((self.start + timedelta(n)).month for n in range((self.end - self.start).days + 1))
-        if self.start <= self.end and self.months and not set(self.months) & set(days):
+        if self.start <= self.end and not self.days():
             raise ValueError(f"no day from {self.start} to {self.end} lies in `months` {self.months}")
         return self
 

@@ -43,21 +43,20 @@ def choose_days(cells: list[Cell], epsg: int, source: Stac, by_date: dict[date, 
     What a frozen list says was chosen is chosen again.
     """
     chosen: dict[date, list[Cell]] = {day: [] for day in sorted(by_date)}
-    frozen = {
-        day: {cell for item in items for cell in item.properties.chosen_for or ()} for day, items in by_date.items()
-    }
     if any(item.properties.chosen_for is not None for items in by_date.values() for item in items):
-        for day, cells_then in frozen.items():
-            chosen[day] = [cell for cell in cells if cell in cells_then]
+        for day, items in by_date.items():
+            then = {cell for item in items for cell in item.properties.chosen_for or ()}
+            chosen[day] = [cell for cell in cells if cell in then]
     elif chosen:
         patches = np.concatenate([_patches(cell) for cell in cells])
         clear = np.array([_clear_at(by_date[day], patches, epsg) for day in chosen])
         known: dict[bytes, list[date]] = {}
         for number, cell in enumerate(cells):
             looks = clear.reshape(len(chosen), len(cells), -1)[:, number]
-            if looks.tobytes() not in known:
-                known[looks.tobytes()] = _best(list(chosen), looks, source)
-            for day in known[looks.tobytes()]:
+            same = looks.tobytes()  # most cells of a tile are seen alike
+            if same not in known:
+                known[same] = _best(list(chosen), looks, source)
+            for day in known[same]:
                 chosen[day].append(cell)
     return {day: cells_now for day, cells_now in chosen.items() if cells_now}
 

@@ -9,6 +9,7 @@ than 1000 DN there means that the offset is still in.
 
 import numpy as np
 
+from kilnscan.blocks import paste
 from kilnscan.catalogue import Item
 from kilnscan.cog import Cog
 from kilnscan.errors import CatalogueError
@@ -70,10 +71,8 @@ def carries_offset(item: Item, catalog: str, ranges: Ranges) -> bool | None:
 
 def _overview(cog: Cog) -> tuple[np.ndarray, float]:
     """A small raster whole, or the first block of rows of a large one without overviews; and its pixel size."""
-    blocks = cog.blocks(0, 0, min(cog.height, 2048), min(cog.width, 2048))
-    result = np.zeros((min(cog.height, 2048), min(cog.width, 2048)), cog.dtype)
-    for i, j in blocks:
-        place = np.s_[i * cog.block[0] : (i + 1) * cog.block[0], j * cog.block[1] : (j + 1) * cog.block[1]]
-        into = result[place]
-        into[:] = cog.decode((i, j), cog.fetch((i, j)))[: into.shape[0], : into.shape[1]]
+    rows, columns = min(cog.height, 2048), min(cog.width, 2048)
+    result = np.zeros((rows, columns), cog.dtype)
+    for i, j in cog.blocks(0, 0, rows, columns):
+        paste(result, cog.decode((i, j), cog.fetch((i, j))), i * cog.block[0], j * cog.block[1])
     return result, cog.pixel_m

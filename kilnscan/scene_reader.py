@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kilnscan.blocks import Blocks
+from kilnscan.blocks import Blocks, paste
 from kilnscan.cog import Cog
 from kilnscan.dates import CELL_M, Cell, cells_of
 from kilnscan.errors import SceneError, SourceError
@@ -49,7 +49,7 @@ class SceneReader:
         self._reach = tile.read_bounds(HALO_M)
         columns = math.ceil((self._reach[2] - self._reach[0]) / (CHUNK * PIXEL_M)) + 1
         self._room = 2 * columns  # chunks kept: a strip meets at most two rows of them
-        self._chunks: OrderedDict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = OrderedDict()
+        self._chunks: OrderedDict[Cell, tuple[float, float, np.ndarray, np.ndarray]] = OrderedDict()
         self._workers = ThreadPoolExecutor(threads + AHEAD, thread_name_prefix="chunks")
 
     def close(self) -> None:
@@ -79,11 +79,8 @@ class SceneReader:
             while len(self._chunks) > self._room:
                 self._chunks.popitem(last=False)
             row, column = round((bounds[3] - top) / PIXEL_M), round((left - bounds[0]) / PIXEL_M)
-            into = np.s_[max(row, 0) : max(row + seen.shape[0], 0), max(column, 0) : max(column + seen.shape[1], 0)]
-            rest = np.s_[max(-row, 0) :, max(-column, 0) :]
-            height, width = looks[into].shape
-            looks[into] = seen[rest][:height, :width]
-            pixels[(slice(None), *into)] = chunk[(slice(None), *rest)][:, :height, :width]
+            paste(looks, seen, row, column)
+            paste(pixels, chunk, row, column)
         return pixels, looks
 
     def _cells(self, bounds: Bounds) -> list[tuple[int, int]]:

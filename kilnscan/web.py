@@ -113,9 +113,17 @@ class Web:
             raise PassingError(reason_of(error)) from error
 
     def document(
-        self, url: str, method: str = "GET", headers: Headers | None = None, body: bytes | None = None
+        self,
+        url: str,
+        method: str = "GET",
+        headers: Headers | None = None,
+        body: bytes | None = None,
+        check: Callable[[bytes], None] = lambda content: None,
     ) -> bytes:
-        """A whole small document. Raises SourceError if it cannot be had or is too large to be one."""
+        """A whole small document. Raises SourceError if it cannot be had or is too large to be one.
+
+        `check` may raise PassingError of a content that is worth asking for again.
+        """
 
         def once() -> bytes:
             packed = {"Accept-Encoding": "gzip", **(headers or {})}  # lists of scenes shrink tenfold
@@ -126,6 +134,7 @@ class Web:
                 raise SourceError(f"{plain(url)} is longer than {MOST_DOCUMENT_BYTES} bytes")
             if "Content-Encoding" not in answer and len(content) < int(answer.get("Content-Length") or 0):
                 raise PassingError("the answer was cut short")
+            check(content)
             return content
 
         return self.patience.run(plain(url), once)
@@ -134,12 +143,12 @@ class Web:
         parts = urlsplit(url)
         proxy = urllib.request.getproxies().get(parts.scheme)
         direct = not proxy or urllib.request.proxy_bypass(parts.hostname or "")
-        with self._lock:
-            return self._pools.setdefault("" if direct else proxy, self._connect(None if direct else proxy))
-
-    def _connect(self, proxy: str | None) -> urllib3.PoolManager:
+        key = "" if direct else proxy
         options: dict[str, Any] = {"maxsize": CONNECTIONS, "retries": False, "timeout": self.patience.timeout_s}
-        return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+        with self._lock:
+            if key not in self._pools:
+                self._pools[key] = urllib3.ProxyManager(key, **options) if key else urllib3.PoolManager(**options)
+            return self._pools[key]
 
 
 def _seconds(header: str | None) -> float | None:
