@@ -15,7 +15,7 @@ PIXEL_M = 10.0
 HILL = (1, 2, 3, 3, 3, 2, 1)  # weights along rows and columns that smooth the probability: about a kiln's 10 x 5 pixels
 SEED_REACH = 4  # pixels: seeds are at least 50 m apart in x or y; kilns in clusters are 75 m and more apart
 REACH = 7  # pixels: the farthest a candidate extends from its seed
-LOWEST = 0.1  # lowest score of a seed; a threshold above it drops candidates and leaves the others as they are
+LOWEST = 0.05  # lowest score of a seed; a threshold above it drops candidates and leaves the others as they are
 SMALLEST = 4  # pixels: fewer are slivers
 HALO = 4 * REACH + len(HILL) // 2
 

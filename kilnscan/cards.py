@@ -16,12 +16,35 @@ def screen_card(forest: Forest, path: str | Path, description: str) -> str:
     rows = [
         ("Use", f"kiln probability of every 10 m pixel from the bands {', '.join(forest.bands)}"),
         ("Trained on", f"{_regions(about['regions'])}. {description}"),
-        ("Engine", f"random forest, {len(forest.roots) - 1} trees, {len(forest.features)} features; no pickle"),
-        ("Threshold", f"{forest.operating_point}, chosen by leaving each region out in turn"),
+        ("Engine", f"random forest, {len(forest.trees)} trees, {len(forest.features)} features; no pickle"),
+        ("Threshold", _threshold(forest)),
+        ("Settings", ", ".join(f"{key} {value}" for key, value in about["settings"].items())),
         ("Licence", "AGPL-3.0-or-later, as kilnscan"),
         ("SHA-256", f"`{sha256_file(path)}`"),
     ]
-    return _card(Path(path).name, rows) + _left_out(about.get("left_out", []))
+    return _card(Path(path).name, rows) + _left_out(about.get("left_out", [])) + _importance(about["importance"])
+
+
+def _threshold(forest: Forest) -> str:
+    """The threshold and what it kept of land that forests had not seen."""
+    recall, between = forest.trained_on.get("recall"), forest.trained_on.get("threshold_ci95")
+    if not recall:
+        return f"{forest.operating_point}, not tested: there was nothing to leave out"
+    low, high = recall["ci95"]
+    return (
+        f"{forest.operating_point}, chosen on left-out land for a recall of {recall['target']}: it kept "
+        f"{recall['value']} of the kilns (95 % interval {low} to {high}). The 95 % interval of the threshold that "
+        f"would keep {recall['target']} of all kilns is {between[0]} to {between[1]} (0: no threshold keeps so many)"
+    )
+
+
+def _importance(shares: dict[str, float]) -> str:
+    """The features that the forest's splits gain most from."""
+    best = sorted(shares.items(), key=lambda pair: (-pair[1], pair[0]))[:12]
+    lines = [f"| {name} | {share:.3f} |" for name, share in best]
+    return (
+        "\n## What the forest looks at most\n\n| feature | share of the gain |\n|---|---|\n" + "\n".join(lines) + "\n"
+    )
 
 
 def detector_card(path: str | Path, metadata: dict[str, str], regions: dict[str, int], description: str) -> str:

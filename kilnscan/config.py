@@ -285,7 +285,11 @@ class TrainingRegion(Section):
 
     name: Name
     mosaic: str | None = Field(None, description="Composite to learn from.")
-    labels: str | None = Field(None, description="Kilns as polygons, with their type in a column.")
+    labels: str | None = Field(
+        None,
+        description="Kilns as outlines, boxes or points in any vector format; the detector needs polygons with their "
+        "type in a column.",
+    )
     seed: int | None = Field(None, description="Instead of both: a synthetic landscape of this seed.")
 
     @model_validator(mode="after")
@@ -301,6 +305,16 @@ class Training(Section):
     name: Name = Field(description="Models are written to results/models/<name>-screen.npz and -detector.onnx.")
     regions: list[TrainingRegion] = Field(min_length=1)
     bands: list[str] = Field(RGB, min_length=3, description="Bands of the screen.")
+    target_recall: float = Field(
+        0.99,
+        gt=0.5,
+        le=1,
+        description="Share of kilns of left-out regions that the screen's threshold must keep; more means more area.",
+    )
+    kiln_weight: float = Field(
+        1.0, gt=0, le=100, description="Weight of the kilns as a class, relative to all other land, for the screen."
+    )
+    rounds: int = Field(1, ge=0, le=5, description="Rounds in which the screen learns from its own mistakes.")
     classes: list[str] = Field(
         ["CFCBK", "FCBK", "zigzag"], description="Kiln types, in the order of the detector's classes."
     )

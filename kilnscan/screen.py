@@ -73,7 +73,8 @@ def _screen(reader: Reader, forest: Forest, tile: Tile, screen: Path, quicklook:
             row = round((top - strip[3]) / PIXEL_M)
             pixels, looks = read_looks(reader, (left - halo, strip[1] - halo, right + halo, strip[3] + halo))
             inner = tuple(slice(features.HALO, size - features.HALO) for size in looks.shape)
-            probability = forest.screen(pixels, looks > 0, inner, threads)
+            origin = round((left - halo) / PIXEL_M), -round((strip[3] + halo) / PIXEL_M)
+            probability = forest.screen(pixels, looks > 0, inner, threads, origin)
             looks = looks[inner]
             window = Window(0, row, width, looks.shape[0])
             target.write(np.where(looks > 0, probability, 0).astype(np.uint8), 1, window=window)

@@ -32,7 +32,15 @@ if settings.train:
             runtime=240,
         params:
             train=settings.train.model_dump(
-                mode="json", include={"bands", "seed", "description", "type_column"}
+                mode="json",
+                include={
+                    "bands",
+                    "seed",
+                    "target_recall",
+                    "kiln_weight",
+                    "rounds",
+                    "description",
+                },
             ),
             regions=training_regions,
             content=training_content,

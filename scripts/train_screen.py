@@ -3,7 +3,8 @@
 from kilnscan.cards import screen_card
 from kilnscan.console import job
 from kilnscan.files import write_text
-from kilnscan.train_screen import Region, Settings, train
+from kilnscan.recall import train
+from kilnscan.train_screen import Region, Settings
 from kilnscan.training import region_labels, screen_reader
 
 
@@ -11,7 +12,8 @@ def main(regions: list[dict], config: dict, model: str, card: str, threads: int)
     sources = [
         Region(region["name"], screen_reader(region, config["bands"]), region_labels(region)) for region in regions
     ]
-    forest = train(sources, Settings(seed=config["seed"]), jobs=threads)
+    how = {key: config[key] for key in ("seed", "target_recall", "kiln_weight", "rounds")}
+    forest = train(sources, Settings(**how), jobs=threads)
     forest.save(model)
     write_text(card, screen_card(forest, model, config["description"]))
 

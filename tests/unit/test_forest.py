@@ -11,26 +11,40 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from kilnscan.errors import ModelError
-from kilnscan.features import feature_names
+from kilnscan.features import compute_features, feature_names, layout_of
 from kilnscan.forest import Forest
+from kilnscan.trees import Trees
 
 BANDS = ["B04", "B03", "B02"]
 WIDTH = len(feature_names(BANDS))
 
 
+def town(size: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Noise with red blocks and a hole."""
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(60, 120, (3, size, size), dtype=np.uint8)
+    for row, column in rng.integers(0, size - 10, (30, 2)):
+        pixels[0, row : row + 10, column : column + 6] += 60
+    valid = np.ones((size, size), bool)
+    valid[70:90, 30:55] = False
+    return pixels, valid
+
+
 @pytest.fixture(scope="module")
 def trained() -> tuple[RandomForestClassifier, np.ndarray]:
-    rng = np.random.default_rng(1)
-    features = rng.normal(size=(3000, WIDTH)).astype(np.float32)
+    features = compute_features(*town(), BANDS)
     features[:, 0] = np.round(features[:, 0], 1)  # many equal values, so that thresholds are hit exactly
-    kiln = features[:, 0] + features[:, 5] * features[:, 7] > 0.5
-    model = RandomForestClassifier(12, max_depth=8, random_state=0, n_jobs=1).fit(features, kiln)
+    name = feature_names(BANDS).index
+    kiln = features[:, name("brick_mean3")] + 0.2 * features[:, name("light_above52_5")] > 0.2
+    model = RandomForestClassifier(25, max_depth=8, random_state=0, n_jobs=1).fit(features, kiln)
     return model, features
 
 
 @pytest.fixture(scope="module")
 def forest(trained) -> Forest:
-    return Forest.from_sklearn(trained[0], BANDS, operating_point=0.25, trained_on={"regions": {"somewhere": 3}})
+    gate = np.quantile(trained[1][:, layout_of(BANDS).gate], 0.15, axis=0).astype(np.float32)
+    trees = Trees.from_sklearn(trained[0])
+    return Forest(BANDS, trees, gate, operating_point=0.25, trained_on={"regions": {"somewhere": 3}})
 
 
 @pytest.fixture
@@ -39,19 +53,40 @@ def saved(forest: Forest, tmp_path: Path) -> Path:
     return tmp_path / "screen.npz"
 
 
-def test_it_decides_as_scikit_learn_does(trained, forest: Forest):
+def test_it_decides_as_scikit_learn_does_to_the_last_bit(trained, forest: Forest):
     model, features = trained
     # between the samples too, and on the thresholds themselves
     cuts = np.concatenate([tree.tree_.threshold for tree in model.estimators_]).astype(np.float32)
-    features = np.concatenate([features, np.repeat(cuts[:500, None], WIDTH, axis=1)])
-    expected = model.predict_proba(features)[:, 1]
-    assert np.abs(forest.predict(features) - expected).max() < 1e-6
+    features = np.concatenate([features[:3000], np.repeat(cuts[:500, None], WIDTH, axis=1)])
+    np.testing.assert_array_equal(forest.predict(features), model.predict_proba(features)[:, 1])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    "how", [{}, {"floor": 0.0, "doubt": 0.0}, {"floor": 0.6}, {"early": 0}, {"early": 3, "doubt": 0.3}, {"floor": 1.0}]
+)
+def test_every_pixel_is_screened_as_scikit_learn_would(trained, forest: Forest, how: dict, threads: int, monkeypatch):
+    monkeypatch.setattr("kilnscan.features.BLOCK", 64)
+    forest, model = replace(forest, **how), trained[0]
+    pixels, valid = town(seed=1)
+    features = compute_features(pixels, valid, BANDS, origin=(3, 2))
+    probability = model.predict_proba(features)[:, 1]
+    first = np.mean([tree.predict_proba(features)[:, 1] for tree in model.estimators_[: forest.early or None]], axis=0)
+    kept = (features[:, layout_of(BANDS).gate] >= forest.gate).all(axis=1)
+    kept &= (probability >= forest.floor) & valid.ravel()
+    if forest.early:
+        kept &= first >= forest.doubt
+    expected = np.where(kept, np.rint(probability * 255), 0).reshape(valid.shape)
+    screened = forest.screen(pixels, valid, threads=threads, origin=(3, 2))
+    assert screened.any() and (screened == 0).any()
+    np.testing.assert_array_equal(screened, expected)
 
 
 def test_it_comes_back_as_it_was_saved(trained, forest: Forest, saved: Path):
     again = Forest.load(saved)
     assert (again.bands, again.operating_point, again.trained_on) == (BANDS, 0.25, {"regions": {"somewhere": 3}})
     np.testing.assert_array_equal(again.predict(trained[1]), forest.predict(trained[1]))
+    np.testing.assert_array_equal(again.screen(*town()), forest.screen(*town()))
 
 
 def test_the_same_forest_gives_the_same_bytes(forest: Forest, saved: Path, tmp_path: Path):
@@ -60,20 +95,18 @@ def test_the_same_forest_gives_the_same_bytes(forest: Forest, saved: Path, tmp_p
 
 
 def test_screening_gives_nothing_where_nothing_is_valid(forest: Forest):
-    pixels = np.random.default_rng(0).integers(0, 255, (3, 40, 30), dtype=np.uint8)
-    valid = np.ones((40, 30), bool)
-    valid[:, :10] = False
+    pixels, valid = town()
     probability = forest.screen(pixels, valid)
     assert probability.dtype == np.uint8 and probability.shape == valid.shape
-    assert (probability[:, :10] == 0).all() and probability[:, 10:].any()
+    assert (probability[~valid] == 0).all() and probability[valid].any()
+    assert not forest.screen(pixels, np.zeros_like(valid)).any()
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_window_is_screened_as_the_whole_is(forest: Forest, threads: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("kilnscan.features.BLOCK", 64)
-    pixels = np.random.default_rng(0).integers(0, 255, (3, 150, 170), dtype=np.uint8)
-    valid = np.ones((150, 170), bool)
     window = (slice(20, 130), slice(50, 170))
+    pixels, valid = town()
     np.testing.assert_array_equal(forest.screen(pixels, valid, window, threads), forest.screen(pixels, valid)[window])
 
 
@@ -118,6 +151,7 @@ def test_a_damaged_model_is_refused_or_still_safe(saved: Path, seed: int):
     except ModelError:
         return
     forest.predict(np.zeros((2, WIDTH), np.float32))
+    forest.screen(*town(60))
 
 
 def test_pickles_are_never_opened(saved: Path):
@@ -128,7 +162,7 @@ def test_pickles_are_never_opened(saved: Path):
 
 def test_a_foreign_file_is_refused(tmp_path: Path):
     np.savez(tmp_path / "other.npz", weights=np.ones(3))
-    assert "not written by kilnscan" in refused(tmp_path / "other.npz")
+    assert "not written by this version" in refused(tmp_path / "other.npz")
 
 
 def test_a_bomb_is_not_unpacked(saved: Path):
@@ -155,10 +189,16 @@ def test_a_header_that_promises_too_much_is_refused(saved: Path):
     ],
 )
 def test_hostile_trees_are_refused(forest: Forest, tmp_path: Path, array: str, index: int, value: float, reason: str):
-    hostile = getattr(forest, array).copy()
+    hostile = getattr(forest.trees, array).copy()
     hostile[index] = value
-    replace(forest, **{array: hostile}).save(tmp_path / "hostile.npz")
+    replace(forest, trees=replace(forest.trees, **{array: hostile})).save(tmp_path / "hostile.npz")
     assert reason in refused(tmp_path / "hostile.npz")
+
+
+@pytest.mark.parametrize("gate", [np.zeros(3, np.float32), np.full(9, np.nan, np.float32)])
+def test_a_damaged_gate_is_refused(forest: Forest, tmp_path: Path, gate: np.ndarray):
+    replace(forest, gate=gate).save(tmp_path / "hostile.npz")
+    assert "gate" in refused(tmp_path / "hostile.npz")
 
 
 @pytest.mark.parametrize(
@@ -169,6 +209,10 @@ def test_hostile_trees_are_refused(forest: Forest, tmp_path: Path, array: str, i
         {"features": ["x"]},
         {"operating_point": 2},
         {"resolution_m": "ten"},
+        {"early": -1},
+        {"early": 2.5},
+        {"floor": True},
+        {"doubt": 1e999},
         {"extra": 1},
     ],
 )

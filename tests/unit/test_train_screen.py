@@ -5,13 +5,14 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import pytest
 from shapely import Point, box
 
+from kilnscan.cards import screen_card
 from kilnscan.errors import VectorError
 from kilnscan.features import feature_names
-from kilnscan.train_screen import Region, Settings, choose_threshold, grow, leave_one_out, recall_curve, sample, train
+from kilnscan.recall import leave_one_out, recall_curve, train
+from kilnscan.train_screen import Region, Settings, grow, quarters, sample
 
 SETTINGS = Settings(trees=8, depth=6, rounds=1, negatives_per_km2=400, hard_per_km2=200)
 
@@ -76,23 +77,32 @@ def forest(regions: list[Region]):
 
 
 def test_it_finds_the_kilns_of_a_darker_region_it_never_saw(forest):
-    curve = recall_curve(forest, region("three", 3, light=0.8))
-    at = curve[curve.threshold == forest.operating_point].iloc[0]
-    assert at.kept == at.kilns == 12
-    assert at.candidates < 30
+    at = recall_curve(forest, region("three", 3, light=0.8)).at(forest.operating_point)
+    assert at["kept"] == at["kilns"] == 12
+    assert at["candidates"] < 30
 
 
 def test_the_model_says_what_it_was_trained_on(forest):
-    assert forest.trained_on["regions"] == {"one": 12, "two": 12}
-    assert forest.trained_on["settings"]["trees"] == 8
-    assert set(forest.trained_on["importance"]) == set(forest.features)
-    assert [(fold["region"], fold["kilns"]) for fold in forest.trained_on["left_out"]] == [("one", 12), ("two", 12)]
+    about = forest.trained_on
+    assert about["regions"] == {"one": 12, "two": 12}
+    assert about["settings"]["trees"] == 8
+    assert set(about["importance"]) == set(forest.features)
+    assert [(fold["region"], fold["kilns"]) for fold in about["left_out"]] == [("one", 12), ("two", 12)]
+    assert about["recall"]["ci95"][0] <= about["recall"]["value"] <= about["recall"]["ci95"][1]
+    assert about["threshold_ci95"][0] <= about["threshold_ci95"][1]
+
+
+def test_the_card_tells_it(forest, tmp_path: Path):
+    forest.save(tmp_path / "m.npz")
+    card = screen_card(forest, tmp_path / "m.npz", "Drawn.")
+    for words in ("one (12 kilns)", "for a recall of 0.99", "95 % interval", "What the forest looks at most", "kept"):
+        assert words in card
 
 
 def test_a_region_left_out_is_not_learned_from(regions: list[Region]):
     folds = leave_one_out(regions, replace(SETTINGS, trees=3))
     assert folds["one"].forest.trained_on["regions"] == {"two": 12}
-    assert folds["one"].curve.kilns.eq(12).all()
+    assert len(folds["one"].curve.kept_at) == 12
 
 
 def test_training_twice_gives_the_same_bytes(regions: list[Region], tmp_path: Path):
@@ -107,19 +117,27 @@ def test_labels_off_the_imagery_are_refused(regions: list[Region]):
         grow([replace(regions[0], labels=far)], SETTINGS)
 
 
-def curve(kilns: int, kept: list[int], acquired_km2: list[float]) -> pd.DataFrame:
-    return pd.DataFrame({"threshold": [0.1, 0.2, 0.3], "kilns": kilns, "kept": kept, "acquired_km2": acquired_km2})
+def test_a_single_region_is_left_out_by_quarters(regions: list[Region]):
+    parts = quarters(regions[0])
+    assert 2 <= len(parts) <= 4
+    assert sum(len(part.labels[part.labels.within(box(*part.reader.bounds))]) for part in parts) <= 12
+    forest = train(regions[:1], replace(SETTINGS, trees=3))
+    assert {fold["region"] for fold in forest.trained_on["left_out"]} == {part.name for part in parts}
+    assert forest.trained_on["regions"] == {"one": 12}
 
 
-def test_the_threshold_keeps_enough_kilns_over_all_regions():
-    curves = [curve(100, [100, 99, 90], [30, 20, 10]), curve(10, [10, 9, 9], [3, 2, 1])]
-    assert choose_threshold(curves, 0.98) == 0.2
-    assert choose_threshold(curves, 0.99) == 0.1
-    assert choose_threshold(curves, 0.5) == 0.3
+def test_points_will_do_as_labels(regions: list[Region]):
+    points = regions[0].labels.set_geometry(regions[0].labels.centroid)
+    _, kiln = sample(regions[0].reader, points, SETTINGS, np.random.default_rng(0))
+    assert 12 * 20 < kiln.sum() < 12 * 36
 
 
-def test_the_threshold_goes_lower_where_that_costs_nearly_nothing():
-    assert choose_threshold([curve(10, [10, 10, 10], [30, 10.2, 10])], 1.0) == 0.2
+def test_heavier_kilns_are_given_more_probability(regions: list[Region]):
+    light, heavy = (
+        grow(regions[:1], replace(SETTINGS, trees=5, rounds=0, kiln_weight=weight)) for weight in (0.2, 5.0)
+    )
+    features, _ = sample(regions[1].reader, regions[1].labels, SETTINGS, np.random.default_rng(0))
+    assert heavy.predict(features).mean() > light.predict(features).mean()
 
 
 def test_random_negatives_have_the_wanted_density_and_keep_off_the_labels(regions: list[Region]):
