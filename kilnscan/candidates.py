@@ -6,6 +6,7 @@ of this is local, so tiles agree wherever each sees `HALO` pixels beyond what it
 """
 
 import geopandas as gpd
+import numba
 import numpy as np
 import shapely
 from scipy import ndimage
@@ -41,9 +42,8 @@ def find_candidates(
     x and y, sorted by seed from north to south, then west to east.
     """
     smooth, weight = smooth_probability(np.where(valid, probability, 0))
-    seeds = np.argwhere(is_seed(smooth, int(np.ceil(LOWEST * 255 * weight))))
-    table = _as_table(smooth, valid, seeds, weight, origin, own, epsg, pixel_m)
-    return table[table.score >= threshold].reset_index(drop=True)
+    seeds = find_seeds(smooth, int(np.ceil(LOWEST * 255 * weight)))
+    return _as_table(smooth, valid, seeds, weight, origin, threshold, own, epsg, pixel_m)
 
 
 def smooth_probability(probability: np.ndarray) -> tuple[np.ndarray, int]:
@@ -54,47 +54,63 @@ def smooth_probability(probability: np.ndarray) -> tuple[np.ndarray, int]:
     return smooth.astype(np.int64), sum(HILL) ** 2
 
 
-def is_seed(smooth: np.ndarray, least: int) -> np.ndarray:
-    """Where `smooth` is at least `least` and the greatest within SEED_REACH; of equals, the one north, then west.
+@numba.njit(nogil=True, cache=True)
+def find_seeds(smooth: np.ndarray, least: int) -> np.ndarray:  # pragma: no cover (compiled)
+    """Rows and columns (seed, 2) where `smooth` is at least `least` and the greatest within SEED_REACH.
 
-    It must also be half of the greatest within REACH: a shoulder of a kiln is no seed.
+    Of equals the one north, then west. A seed must also be half of the greatest within REACH: a shoulder of a kiln is
+    none. Sorted from north to south, then west to east.
     """
     rows, columns = smooth.shape
-    # a key that falls southwards and eastwards makes equals differ, in the same way in every tile;
-    # it stays below 2**53, so floats hold it exactly
-    order = np.arange(rows * columns - 1, -1, -1).reshape(rows, columns)
-    key = smooth * (rows * columns) + order
-    return (key == _highest(key, SEED_REACH)) & (smooth >= least) & (2 * smooth >= _highest(smooth, REACH))
+    found = []
+    for r in range(rows):
+        for c in range(columns):
+            value = smooth[r, c]
+            if value < least:
+                continue
+            seed = True
+            for y in range(max(r - REACH, 0), min(r + REACH + 1, rows)):
+                for x in range(max(c - REACH, 0), min(c + REACH + 1, columns)):
+                    other = smooth[y, x]
+                    if other > 2 * value or (
+                        max(abs(y - r), abs(x - c)) <= SEED_REACH
+                        and (other > value or (other == value and (y < r or (y == r and x < c))))
+                    ):
+                        seed = False
+                    if not seed:
+                        break
+                if not seed:
+                    break
+            if seed:
+                found.append((r, c))
+    out = np.empty((len(found), 2), np.int64)
+    for n in range(len(found)):
+        out[n, 0], out[n, 1] = found[n]
+    return out
 
 
-def _highest(plane: np.ndarray, reach: int) -> np.ndarray:
-    plane = plane.astype(np.float64)
-    for axis in (0, 1):
-        plane = ndimage.maximum_filter1d(plane, 2 * reach + 1, axis=axis, mode="constant", cval=-1)
-    return plane
+@numba.njit(nogil=True, cache=True)
+def _nearest(seeds, shape):  # pragma: no cover (compiled)
+    """The seed (its index) nearest to each pixel within REACH, the first of equals; -1 where there is none."""
+    rows, columns = shape
+    owner, nearest = np.full(shape, -1, np.int32), np.full(shape, REACH * REACH + 1, np.int32)
+    for seed in range(len(seeds)):
+        for down in range(-REACH, REACH + 1):
+            for right in range(-REACH, REACH + 1):
+                distance, r, c = down * down + right * right, seeds[seed, 0] + down, seeds[seed, 1] + right
+                if distance <= REACH * REACH and 0 <= r < rows and 0 <= c < columns and distance < nearest[r, c]:
+                    nearest[r, c], owner[r, c] = distance, seed
+    return owner
 
 
 def _members(smooth: np.ndarray, valid: np.ndarray, seeds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of seed (its index) and pixel (flat index): each pixel once, at the nearest seed it may belong to."""
-    rows, columns = smooth.shape
-    down, right = np.mgrid[-REACH : REACH + 1, -REACH : REACH + 1].reshape(2, -1)
-    distance = down**2 + right**2
-    near = distance <= REACH**2
-    down, right, distance = down[near], right[near], distance[near]
-    row, column = seeds[:, :1] + down, seeds[:, 1:] + right
-    inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
-    seed = np.broadcast_to(np.arange(len(seeds))[:, None], row.shape)[inside]
-    distance = np.broadcast_to(distance, row.shape)[inside]
-    pixel = row[inside] * columns + column[inside]
-    # seeds are in order from north to south, then west to east: a tie goes to the first
-    ranked = np.lexsort((seed, distance, pixel))
-    first = ranked[np.diff(pixel[ranked], prepend=-1) > 0]
-    seed, pixel = seed[first], pixel[first]
-    values = smooth.ravel()
-    top = values[seeds[:, 0] * columns + seeds[:, 1]]
-    kept = (2 * values[pixel] >= top[seed]) & valid.ravel()[pixel]
+    """Pairs of seed (its index) and pixel (flat index), sorted: pixels with half of their nearest seed's value."""
+    owner = _nearest(seeds, smooth.shape).ravel()
+    pixel = np.flatnonzero((owner >= 0) & valid.ravel())
+    seed, values = owner[pixel].astype(np.int64), smooth.ravel()
+    kept = 2 * values[pixel] >= smooth[seeds[seed, 0], seeds[seed, 1]]
     seed, pixel = seed[kept], pixel[kept]
-    ranked = np.lexsort((pixel, seed))
+    ranked = np.argsort(seed, kind="stable")
     return seed[ranked], pixel[ranked]
 
 
@@ -104,6 +120,7 @@ def _as_table(
     seeds: np.ndarray,
     weight: int,
     origin: tuple[int, int],
+    threshold: float,
     own: BaseGeometry,
     epsg: int,
     pixel_m: float,
@@ -130,20 +147,22 @@ def _as_table(
     # the centre of the pixel that holds the centroid: never on a border between tiles, which run along pixel edges
     centre_x = (column + np.floor(mean_x + 0.5) + 0.5) * pixel_m
     centre_y = -(row + np.floor(mean_y + 0.5) + 0.5) * pixel_m
-    kept = (size >= SMALLEST) & shapely.contains_xy(own, centre_x, centre_y)
-    table = gpd.GeoDataFrame(
-        {
-            "score": np.round(smooth[seeds[:, 0], seeds[:, 1]] / (255 * weight), 6),
-            "area_m2": size * pixel_m**2,
-            "elongation": np.round(elongation, 3),
-            "azimuth": np.round(azimuth, 1) % 180,
-            "seed_x": (column + 0.5) * pixel_m,
-            "seed_y": -(row + 0.5) * pixel_m,
-        },
-        geometry=_hulls(seed, dx, dy, column, row, pixel_m),
-        crs=f"EPSG:{epsg}",
+    score = np.round(smooth[seeds[:, 0], seeds[:, 1]] / (255 * weight), 6)
+    kept = (size >= SMALLEST) & (score >= threshold)
+    kept[kept] = shapely.contains_xy(own, centre_x[kept], centre_y[kept])
+    columns = {
+        "score": score,
+        "area_m2": size * pixel_m**2,
+        "elongation": np.round(elongation, 3),
+        "azimuth": np.round(azimuth, 1) % 180,
+        "seed_x": (column + 0.5) * pixel_m,
+        "seed_y": -(row + 0.5) * pixel_m,
+    }
+    mine = kept[seed]
+    hulls = _hulls(seed[mine], dx[mine], dy[mine], column, row, pixel_m)[kept]
+    return gpd.GeoDataFrame(
+        {name: values[kept] for name, values in columns.items()}, geometry=hulls, crs=f"EPSG:{epsg}"
     )
-    return table[kept]
 
 
 def _total(seed: np.ndarray, values: np.ndarray, seeds: int) -> np.ndarray:
@@ -154,9 +173,13 @@ def _hulls(
     seed: np.ndarray, dx: np.ndarray, dy: np.ndarray, column: np.ndarray, row: np.ndarray, pixel_m: float
 ) -> np.ndarray:
     """Convex hull of each seed's pixels, in UTM metres. Hulls of neighbours overlap by no more than pixel corners."""
-    corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
-    x = ((column[seed] + dx)[:, None] + corners[:, 0]) * pixel_m
-    y = -((row[seed] + dy)[:, None] + corners[:, 1]) * pixel_m
+    # the first and the last pixel of each row of a seed are enough; they come sorted by seed, row and column
+    first = (np.diff(seed, prepend=-1) != 0) | (np.diff(dy, prepend=0) != 0)
+    last = np.append(first[1:], True)[: len(first)]
+    x = (np.stack([column[seed[first]] + dx[first], column[seed[last]] + dx[last] + 1], axis=1)) * pixel_m
+    y = -(row[seed[first]] + dy[first]) * pixel_m
+    seed = seed[first]
+    x, y = x[:, [0, 0, 1, 1]], np.stack([y, y - pixel_m, y, y - pixel_m], axis=1)
     points = shapely.points(x.ravel(), y.ravel())
     hulls = np.full(len(column), shapely.Polygon(), dtype=object)
     held = np.unique(seed)

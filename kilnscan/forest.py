@@ -48,7 +48,7 @@ class Forest:
     """How many trees are asked first."""
     doubt: float = 0.02
     """Least probability of those; where it is less, the others are not asked."""
-    floor: float = 0.05
+    floor: float = 0.1
     """Least probability of the forest that counts; less is 0."""
     operating_point: float = 0.5
     """Smallest candidate score (0..1) worth passing on, chosen in training."""

@@ -153,14 +153,13 @@ def train(
 def choose_threshold(curves: Sequence[Curve], target_recall: float) -> float:
     """The threshold that keeps `target_recall` of all left-out regions' kilns, lowered while that is nearly free.
 
-    The lowest of THRESHOLDS where none keeps so many. Where scores leave a gap between kilns and the rest, the highest
-    threshold that works here is the first to fail elsewhere.
+    Where no threshold keeps so many, the one that keeps as many as any does. Where scores leave a gap between kilns and
+    the rest, the highest threshold that works here is the first to fail elsewhere.
     """
     kept, chips = (np.concatenate([getattr(curve, name) for curve in curves]) for name in ("kept_at", "chip_at"))
-    enough = [t for t in THRESHOLDS if (kept >= t).sum() >= target_recall * len(kept)]
-    if not enough:
-        return THRESHOLDS[0]
-    most = NEARLY_FREE * (chips >= enough[-1]).sum()
+    wanted = min(target_recall * len(kept), (kept >= THRESHOLDS[0]).sum())
+    enough = max(t for t in THRESHOLDS if (kept >= t).sum() >= wanted)
+    most = NEARLY_FREE * (chips >= enough).sum()
     return next(t for t in THRESHOLDS if (chips >= t).sum() <= most)
 
 

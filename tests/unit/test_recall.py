@@ -51,8 +51,8 @@ def test_the_threshold_goes_lower_where_that_costs_nearly_nothing():
     assert choose_threshold([curve([0.3] * 10, [0.1] * 100 + [0.2] * 2 + [0.3] * 98)], 1.0) == 0.11
 
 
-def test_kilns_that_nothing_keeps_leave_the_lowest_threshold():
-    assert choose_threshold([curve([0.0, 0.5], [0.5] * 9)], 1.0) == 0.05
+def test_kilns_that_nothing_keeps_do_not_drag_the_threshold_down():
+    assert choose_threshold([curve([0.0, 0.3, 0.5], [0.3] * 50 + [0.05] * 9)], 1.0) == 0.06
 
 
 @pytest.mark.parametrize("target", [0.9, 0.95])
