@@ -3,6 +3,7 @@
     snakemake                                      the demo: a synthetic region
     snakemake --configfile config/regions/X.yaml   another region (config/README.md)
     snakemake train --configfile ...               models from labelled regions
+    snakemake audit --configfile ...               what the screen loses, from a sample of the land it rejects
 
 The unit is a tile; it passes through tiles > scenes > screen > candidates > imagery > detect. Then one atlas is made
 of all tiles, published and evaluated. Each stage has its file in rules/, one script per rule in scripts/, and its
@@ -45,6 +46,7 @@ include: "rules/detect.smk"
 include: "rules/atlas.smk"
 include: "rules/evaluate.smk"
 include: "rules/publish.smk"
+include: "rules/audit.smk"
 include: "rules/train.smk"
 
 

@@ -255,6 +255,18 @@ class Atlas(Section):
     )
 
 
+class Audit(Section):
+    """`snakemake audit`: what the screen loses, from a sample of the land it rejects."""
+
+    sample: int = Field(
+        400, ge=1, le=1_000_000, description="Chips (160 m squares) of rejected land that are looked at."
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="Another seed draws another sample.")
+    answers: str | None = Field(
+        None, description="review.csv with its column `kilns` filled in by a person, instead of the detector."
+    )
+
+
 class Reference(Section):
     """Known kilns to evaluate against."""
 
@@ -345,6 +357,7 @@ class Config(Section):
     imagery: Imagery = Imagery()
     detect: Detect = Detect()
     atlas: Atlas = Atlas()
+    audit: Audit = Audit()
     reference: Reference | None = None
     exposure: Exposure = Exposure()
     landscape: Landscape | None = None

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import geopandas as gpd
 import numpy as np
 import rasterio
 from affine import Affine
@@ -22,7 +21,7 @@ from kilnscan.errors import ImageryError
 from kilnscan.files import content_name, digest, replacing
 from kilnscan.fingerprint import fingerprint
 from kilnscan.grid import Bounds
-from kilnscan.lattice import CHIP_M, Vertex, chip_bounds, chips_of, windows_of
+from kilnscan.lattice import CHIP_M, Vertex, chip_bounds, chips_of
 from kilnscan.reader import MosaicReader, Reader
 
 SENTINEL2_RESOLUTION_M = 2.5  # Sentinel-2's own pixels, interpolated four times finer
@@ -139,14 +138,13 @@ def acquire(provider: Provider, name: str, epsg: int, chips: list[Vertex], store
 
 
 def acquire_for_tile(
-    scenes: dict[str, Any], lost: list[dict[str, str]], candidates: gpd.GeoDataFrame, config: Imagery, store: Path
+    scenes: dict[str, Any], lost: list[dict[str, str]], windows: list[Vertex], config: Imagery, store: Path
 ) -> dict[str, Any]:
-    """Acquire what a tile's candidates (UTM) need; the record of it is imagery.json.
+    """Acquire the chips of a tile's windows; the record of it is imagery.json.
 
     `lost` are the scenes that the screen had to leave out: the second stage leaves them out too.
     """
     tile = scenes["tile"]
-    windows = windows_of(candidates)
     chips = chips_of(windows)
 
     def from_scenes(reader: Reader, listed: dict[str, Any]) -> tuple[Acquired, float, list[str]]:

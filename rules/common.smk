@@ -35,6 +35,8 @@ try:
         check_files(
             "reference.path", settings.reference.files or [settings.reference.path]
         )
+    if settings.audit.answers:
+        check_files("audit.answers", [settings.audit.answers])
     if settings.imagery.provider == "cog":
         check_files("imagery.paths", settings.imagery.files or [settings.imagery.paths])
     check_files(

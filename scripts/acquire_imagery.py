@@ -6,13 +6,15 @@ from kilnscan.config import Imagery
 from kilnscan.console import job
 from kilnscan.files import read_json, write_json
 from kilnscan.imagery import acquire_for_tile
+from kilnscan.lattice import windows_of
 from kilnscan.tables import read_table
 
 
 def main(scenes: str, seen: str, candidates: str, imagery: str, provider: dict, store: str) -> None:
     config = Imagery.model_validate(provider)
     lost = read_json(seen)["lost"]
-    write_json(imagery, acquire_for_tile(read_json(scenes), lost, read_table(candidates), config, Path(store)))
+    windows = windows_of(read_table(candidates))
+    write_json(imagery, acquire_for_tile(read_json(scenes), lost, windows, config, Path(store)))
 
 
 if "snakemake" in globals():

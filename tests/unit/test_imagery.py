@@ -10,7 +10,7 @@ from kilnscan.config import Imagery
 from kilnscan.errors import ImageryError
 from kilnscan.grid import Tile
 from kilnscan.imagery import Cog, Sentinel2, acquire, acquire_for_tile, read_chip
-from kilnscan.lattice import CHIP_M
+from kilnscan.lattice import CHIP_M, windows_of
 
 RIGHTS = {"licence": "CC0", "attribution": "nobody"}
 BOUNDS = (449_600, 2_096_000, 454_400, 2_100_800)
@@ -74,13 +74,13 @@ def test_land_without_imagery_is_listed_not_skipped(raster, tmp_path, scenes):
     path = raster("hr.tif", np.full((3, 640, 640), 9, np.uint8), left=449_600, top=2_097_600, pixel=0.5)
     config = Imagery(provider="cog", paths=[path], resolution_m=0.5, **RIGHTS)
     candidates = gpd.GeoDataFrame(geometry=[shapely.box(449_910, 2_097_400, 449_930, 2_097_420)], crs=32645)
-    record = acquire_for_tile(scenes, [], candidates, config, tmp_path / "store")
+    record = acquire_for_tile(scenes, [], windows_of(candidates), config, tmp_path / "store")
     assert sorted(record["missing"]) == [(2812, 13108), (2812, 13109)]
     assert [chip[:2] for chip in record["chips"]] == [[2811, 13108], [2811, 13109]]
 
 
 def test_a_tile_without_candidates_needs_nothing(scenes, tmp_path):
-    record = acquire_for_tile(scenes, [], gpd.GeoDataFrame(geometry=[], crs=32645), Imagery(), tmp_path / "store")
+    record = acquire_for_tile(scenes, [], [], Imagery(), tmp_path / "store")
     assert record["chips"] == record["windows"] == record["missing"] == []
 
 

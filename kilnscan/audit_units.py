@@ -1,0 +1,91 @@
+"""The chips of a tile as units of the audit: what would acquire each, and what the screen saw in it."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import rasterio
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from kilnscan.candidates import HILL, smooth_probability
+from kilnscan.errors import TableError
+from kilnscan.grid import PIXEL_M, Tile
+from kilnscan.lattice import CHIP_M
+from kilnscan.recall import chip_scores
+from kilnscan.screened import candidates_of_tile
+
+CHIP_PX = round(CHIP_M / PIXEL_M)
+ROWS = 32  # rows of chips looked at together
+LEAST_SEEN = 0.5
+"""Share of a chip that must have been seen: what was not is the ledger's matter."""
+COLUMNS = {"epsg": "int64", "i": "int64", "j": "int64", "own": "bool", "score": "float64", "hint": "float64"}
+
+
+def units_of_tile(screen: str | Path, tile: Tile) -> pd.DataFrame:
+    """Chips of a tile: epsg, i, j, whether the tile owns it (its centre), its score, and the highest probability there.
+
+    The score is the highest threshold that acquires the chip, by the tile's own candidates; chips that these acquire
+    beyond the tile are listed too, for the neighbours (`join_units`). Raises TableError if the raster is damaged.
+    """
+    scores = chip_scores(candidates_of_tile(screen, tile, 0.0))
+    hints = _hints(screen, tile)
+    chips = sorted(set(scores) | set(hints))
+    rows = [(tile.epsg, i, j, (i, j) in hints, scores.get((i, j), 0.0), hints.get((i, j), 0.0)) for i, j in chips]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def join_units(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """Chips of all tiles, each once, with the highest score that any tile's candidates give it; sorted by place.
+
+    Those that no tile owns, which candidates at the edge of the area acquire beyond it, stay: `own` tells.
+    """
+    table = pd.concat(tables, ignore_index=True)
+    return table.groupby(["epsg", "i", "j"], as_index=False).agg({"own": "any", "score": "max", "hint": "max"})
+
+
+def _hints(screen: str | Path, tile: Tile) -> dict[tuple[int, int], float]:
+    """The highest smoothed probability (0 to 1) in each chip that a tile owns and that was mostly seen."""
+    left, bottom, right, top = tile.read_bounds(0)
+    columns = range(int(left // CHIP_M), int(-(-right // CHIP_M)))
+    rows = range(int(bottom // CHIP_M), int(-(-top // CHIP_M)))
+    found: dict[tuple[int, int], float] = {}
+    reach = len(HILL) // 2
+    try:
+        with rasterio.open(screen) as source:
+            for first in range(rows.start, rows.stop, ROWS):
+                some = range(first, min(first + ROWS, rows.stop))
+                window = Window(
+                    round((columns.start * CHIP_M - source.transform.c) / PIXEL_M) - reach,
+                    round((source.transform.f - some.stop * CHIP_M) / PIXEL_M) - reach,
+                    len(columns) * CHIP_PX + 2 * reach,
+                    len(some) * CHIP_PX + 2 * reach,
+                )
+                valid = _read(source, window, mask=True) > 0
+                smooth, weight = smooth_probability(np.where(valid, _read(source, window), 0))
+                inner = np.s_[reach : valid.shape[0] - reach, reach : valid.shape[1] - reach]
+                shape = (len(some), CHIP_PX, len(columns), CHIP_PX)
+                highest = smooth[inner].reshape(shape).max(axis=(1, 3)) / (255 * weight)
+                seen = valid[inner].reshape(shape).mean(axis=(1, 3))
+                j, i = np.meshgrid(some[::-1], columns, indexing="ij")
+                centres = np.array([(i.ravel() + 0.5) * CHIP_M, (j.ravel() + 0.5) * CHIP_M])
+                owned = tile.owns(*centres).reshape(i.shape)  # on a border, too, one tile and no other
+                kept = owned & (seen >= LEAST_SEEN)
+                places = zip(i[kept].tolist(), j[kept].tolist(), strict=True)
+                found.update(zip(places, np.round(highest[kept], 6).tolist(), strict=True))
+    except RasterioError as error:
+        raise TableError(f"The screen raster {screen} is damaged ({error}): delete it and run again.") from error
+    return found
+
+
+def _read(source: rasterio.DatasetReader, window: Window, mask: bool = False) -> np.ndarray:
+    """Pixels or mask of a window that may reach beyond the raster, 0 there."""
+    out = np.zeros((window.height, window.width), np.uint8)
+    top, left = max(window.row_off, 0), max(window.col_off, 0)
+    bottom = min(window.row_off + window.height, source.height)
+    right = min(window.col_off + window.width, source.width)
+    if top < bottom and left < right:
+        part = Window(left, top, right - left, bottom - top)
+        into = np.s_[top - window.row_off : bottom - window.row_off, left - window.col_off : right - window.col_off]
+        out[into] = source.read_masks(1, window=part) if mask else source.read(1, window=part)
+    return out
