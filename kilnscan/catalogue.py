@@ -173,7 +173,7 @@ def find_items(source: Stac, area: BaseGeometry) -> tuple[list[Item], dict[str, 
                 and item.collection in ("", *source.collections)
                 and item.properties.cloud <= source.max_cloud
             ):
-                for band in [*source.bands, "SCL"]:
+                for band in [*source.raw_bands, "SCL"]:
                     item.link(band, source.catalog)
                 items.append(item)
         except CatalogueError as error:

@@ -22,6 +22,7 @@ Day = Annotated[str, BeforeValidator(str), Field(pattern=r"^(\d{4}-\d{2}-\d{2})?
 RGB = ["B04", "B03", "B02"]
 EARTH_SEARCH = "https://earth-search.aws.element84.com/v1"
 BANDS = ["B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"]
+PERCENTILE = r"p\d{1,2}|p100"
 SIX = ["B02", "B03", "B04", "B08", "B11", "B12"]
 
 
@@ -40,6 +41,32 @@ def is_remote(path: str) -> bool:
 def _is_glob(name: str) -> bool:
     """Whether `name` stands for several files; a `?` in a URL or a bracket in a file's name does not."""
     return glob.has_magic(name) and not is_remote(name) and not Path(name).exists()
+
+
+def _each_once(names: list[str]) -> list[str]:
+    twice = [name for place, name in enumerate(names) if name in names[:place]]
+    if twice:
+        raise ValueError(f"{twice[0]!r} is named twice")
+    return names
+
+
+def _spelled_out(value: Any) -> Any:
+    """Names of bands with ranges such as A00..A63 written out."""
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        return value
+    names: list[str] = []
+    for name in value:
+        ends = re.fullmatch(r"([A-Za-z_]\w*?)(\d{1,3})\.\.([A-Za-z_]\w*?)(\d{1,3})", name, re.ASCII)
+        if ends and ends[1] == ends[3] and int(ends[2]) < int(ends[4]):
+            names += [f"{ends[1]}{n:0{len(ends[2])}d}" for n in range(int(ends[2]), int(ends[4]) + 1)]
+        elif re.fullmatch(r"[A-Za-z]\w{0,31}", name, re.ASCII):
+            names.append(name)
+        else:
+            raise ValueError(f"{name!r} is no name of a band: use letters, digits and _, or a range such as A00..A63")
+    return _each_once(names)
+
+
+BandNames = Annotated[list[str], BeforeValidator(_spelled_out)]
 
 
 class Section(BaseModel):
@@ -123,7 +150,10 @@ class Stac(Section):
         40, ge=0, le=1000, description="Masked areas are widened by so many metres: cloud edges are thin cloud."
     )
     bands: list[str] = Field(
-        SIX, min_length=3, description="Bands read, by Sentinel-2 name; those of the screen model if left out."
+        SIX,
+        min_length=3,
+        description="Bands read, by Sentinel-2 name; those of the screen model if left out. A name may carry a "
+        "percentile over the season instead of `statistic`: B08_p90.",
     )
     signed: bool = Field(False, description="Read s3:// links with your AWS credentials (a mirror of your own).")
 
@@ -132,10 +162,15 @@ class Stac(Section):
         every = (self.start + timedelta(n) for n in range((self.end - self.start).days + 1))
         return [day for day in every if not self.months or day.month in self.months]
 
+    @property
+    def raw_bands(self) -> list[str]:
+        """The bands that scenes are asked for, each once, whatever statistics are made of them."""
+        return list(dict.fromkeys(name.partition("_")[0] for name in self.bands))
+
     @field_validator("statistic")
     @classmethod
     def _known_statistic(cls, value: str) -> str:
-        if not re.fullmatch(r"median|least_cloud|p\d{1,2}|p100", value):
+        if not re.fullmatch(rf"median|least_cloud|{PERCENTILE}", value):
             raise ValueError(f"{value!r} is none of `median`, `least_cloud` or a percentile such as `p25`")
         return value
 
@@ -151,9 +186,12 @@ class Stac(Section):
     @classmethod
     def _known_bands(cls, value: list[str]) -> list[str]:
         for name in value:
-            if name not in BANDS:
+            band, _, percentile = name.partition("_")
+            if band not in BANDS:
                 raise ValueError(f"{name!r} is no band of Sentinel-2; they are called {', '.join(BANDS)}")
-        return value
+            if "_" in name and not re.fullmatch(PERCENTILE, percentile):
+                raise ValueError(f"{name!r} names no percentile of {band}; write for example {band}_p90")
+        return _each_once(value)
 
     @model_validator(mode="after")
     def _some_day(self) -> "Stac":
@@ -166,8 +204,15 @@ class Mosaic(Section):
     """An existing composite instead of scenes."""
 
     source: Literal["mosaic"] = Field(description="An existing composite.")
-    path: Paths = Field(description="GeoTIFF, VRT or COG, uint8 or uint16, any CRS; a list or a glob of several.")
-    bands: list[str] = Field(RGB, min_length=3, description="What its first bands are, by Sentinel-2 name.")
+    path: Paths = Field(
+        description="GeoTIFF, VRT or COG, any CRS; a list or a glob of several. Whole numbers up to 16 bits, or floats."
+    )
+    bands: BandNames = Field(
+        RGB,
+        min_length=1,
+        description="What its first bands are: Sentinel-2's names for reflectances, any other names for bands that are "
+        'none, such as embeddings; "A00..A63" stands for 64 names.',
+    )
     date: Day = Field("", description="When it was taken, YYYY-MM-DD, if known; shown as date of the kilns.")
     min_clear: float = Field(
         0.5, ge=0, le=1, description="A tile with a smaller share of valid pixels is reported as cloudy."
@@ -316,7 +361,7 @@ class Training(Section):
 
     name: Name = Field(description="Models are written to results/models/<name>-screen.npz and -detector.onnx.")
     regions: list[TrainingRegion] = Field(min_length=1)
-    bands: list[str] = Field(RGB, min_length=3, description="Bands of the screen.")
+    bands: BandNames = Field(RGB, min_length=1, description="Bands of the screen, named as in `sentinel2.bands`.")
     target_recall: float = Field(
         0.99,
         gt=0.5,
@@ -368,6 +413,11 @@ class Config(Section):
         if self.sentinel2.source == "stac" and self.region.aoi is None and not self.region.countries:
             raise ValueError(
                 "region.aoi is missing, and so is region.countries: scenes of a catalogue need an area of interest"
+            )
+        if self.imagery.provider == "sentinel2" and not set(RGB) <= set(self.sentinel2.bands):
+            raise ValueError(
+                f"imagery.provider `sentinel2` needs the bands {', '.join(RGB)}, which `sentinel2.bands` lacks: add "
+                "them, or choose the provider `cog`"
             )
         if self.sentinel2.source == "stac" and self.sentinel2.end < self.sentinel2.start:
             raise ValueError("sentinel2.end lies before sentinel2.start")

@@ -49,14 +49,15 @@ def _place(values: np.ndarray, clear: np.ndarray, factor: float, offset: float, 
                 layer[row, column] = np.uint16(min(max(value, 1.0), 65534.0))
 
 
-def percentile(stack: np.ndarray, percent: int) -> np.ndarray:
-    """A percentile over dates of `stack` (date, row, column; uint16), zeros left out; 0 where none is left.
+def percentiles(stack: np.ndarray, percents: list[int]) -> np.ndarray:
+    """Percentiles (percent, row, column) over dates of `stack` (date, row, column; uint16), zeros left out.
 
-    Between two looks it is interpolated and rounded down, as `numpy.percentile` with method `linear`; 50 is the median.
+    0 where none is left. Between two looks they are interpolated and rounded down, as `numpy.percentile` with method
+    `linear`; 50 is the median. Looks are sorted once, however many percentiles are asked for.
     """
-    result = np.zeros(stack.shape[1:], np.uint16)
-    if len(stack):
-        _percentile(stack, _network(len(stack)), percent, result)
+    result = np.zeros((len(percents), *stack.shape[1:]), np.uint16)
+    if len(stack) and percents:
+        _percentiles(stack, _network(len(stack)), np.array(percents), result)
     return result
 
 
@@ -74,7 +75,7 @@ def _in_order(first: np.ndarray, second: np.ndarray) -> None:
 
 
 @numba.njit(nogil=True, cache=True)
-def _percentile(stack: np.ndarray, network: np.ndarray, percent: int, result: np.ndarray) -> None:
+def _percentiles(stack: np.ndarray, network: np.ndarray, percents: np.ndarray, result: np.ndarray) -> None:
     dates, rows, columns = stack.shape
     looks = np.empty((dates, columns), np.uint16)
     count, below = np.empty(columns, np.uint16), np.empty(columns, np.uint16)
@@ -90,27 +91,30 @@ def _percentile(stack: np.ndarray, network: np.ndarray, percent: int, result: np
                 count[column] += _ONE if value > _NONE else _NONE
         for pair in range(network.shape[0]):
             _in_order(looks[network[pair, 0]], looks[network[pair, 1]])
-        for column in range(columns):  # where between which two looks the percentile lies
-            position = np.uint32(count[column] - _ONE if count[column] > _NONE else _NONE) * np.uint32(percent)
-            whole = position // np.uint32(100)
-            rest = position - whole * np.uint32(100)
-            below[column], share[column] = np.uint16(whole), np.uint16(rest)
-            above[column] = np.uint16(whole) + (_ONE if rest > 0 else _NONE)
-        low[:] = 0
-        high[:] = 0
-        for date in range(dates):
-            given, this = looks[date], np.uint16(date)
+        for number in range(len(percents)):
+            for column in range(columns):  # where between which two looks the percentile lies
+                position = np.uint32(count[column] - _ONE if count[column] > _NONE else _NONE) * np.uint32(
+                    percents[number]
+                )
+                whole = position // np.uint32(100)
+                rest = position - whole * np.uint32(100)
+                below[column], share[column] = np.uint16(whole), np.uint16(rest)
+                above[column] = np.uint16(whole) + (_ONE if rest > 0 else _NONE)
+            low[:] = 0
+            high[:] = 0
+            for date in range(dates):
+                given, this = looks[date], np.uint16(date)
+                for column in range(columns):
+                    value = given[column]
+                    low[column] = value if below[column] == this else low[column]
+                    high[column] = value if above[column] == this else high[column]
+            into = result[number, row]
             for column in range(columns):
-                value = given[column]
-                low[column] = value if below[column] == this else low[column]
-                high[column] = value if above[column] == this else high[column]
-        into = result[row]
-        for column in range(columns):
-            part = np.uint32(share[column])
-            value = (np.uint32(low[column]) * (np.uint32(100) - part) + np.uint32(high[column]) * part) // np.uint32(
-                100
-            )
-            into[column] = np.uint16(value) if count[column] > _NONE else _NONE
+                part = np.uint32(share[column])
+                value = (
+                    np.uint32(low[column]) * (np.uint32(100) - part) + np.uint32(high[column]) * part
+                ) // np.uint32(100)
+                into[column] = np.uint16(value) if count[column] > _NONE else _NONE
 
 
 @numba.njit(nogil=True, cache=True)

@@ -1,4 +1,8 @@
-"""Read an existing composite (any CRS, uint8 or uint16, three bands or more) on a UTM pixel grid."""
+"""Read an existing composite (any CRS, any number of bands) on a UTM pixel grid.
+
+Whole numbers of up to 16 bits stay as they are. Floats become whole numbers here, once: ten thousand times their value,
+so that a reflectance of 1 is 10,000 as in Sentinel-2's own files, and embeddings between -1 and 1 fit.
+"""
 
 from pathlib import Path
 
@@ -14,12 +18,16 @@ from rasterio.windows import Window
 from kilnscan.errors import ImageryError
 from kilnscan.grid import Bounds
 
+TYPES = ("uint8", "uint16", "int16", "float32", "float64")
+PER_UNIT = 10_000
+"""What a float of 1 becomes."""
+
 
 def open_mosaic(path: str | Path, bands: int = 3) -> rasterio.DatasetReader:
     """Open a composite and check that it can be placed on a map.
 
     Raises ImageryError if the file is missing or unreadable, has no CRS, fewer than `bands` bands or another type
-    than uint8 or uint16.
+    than TYPES.
     """
     try:
         source = rasterio.open(path)
@@ -30,8 +38,8 @@ def open_mosaic(path: str | Path, bands: int = 3) -> rasterio.DatasetReader:
         problem = "it has no CRS; assign one, for example with `gdal_edit.py -a_srs EPSG:32643`"
     elif source.count < bands:
         problem = f"it has {source.count} band(s) where {bands} are needed; check `sentinel2.bands`"
-    elif any(dtype not in ("uint8", "uint16") for dtype in source.dtypes):
-        problem = f"its bands are {source.dtypes[0]}; convert it to uint8 or uint16"
+    elif any(dtype not in TYPES for dtype in source.dtypes):
+        problem = f"its bands are {source.dtypes[0]}; convert it to one of {', '.join(TYPES)}"
     if problem:
         source.close()
         raise ImageryError(f"The composite {path} cannot be used: {problem}.")
@@ -43,20 +51,33 @@ def read_mosaic(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read `bounds` (UTM metres of `epsg`) of a composite at `resolution_m`, bilinear.
 
-    Returns pixels (band, row, column) in the file's own type and a boolean mask of valid pixels (row, column).
-    Each pixel depends only on its own place, never on the window asked for, so that tiles agree to the last bit.
+    Returns pixels (band, row, column) in the file's own type, floats as int16 (times PER_UNIT, rounded and clipped),
+    and a boolean mask of valid pixels (row, column): floats that are not finite are invalid. Each pixel depends only on
+    its own place, never on the window asked for, so that tiles agree to the last bit.
     """
-    with open_mosaic(path) as source:
+    with open_mosaic(path, 1) as source:
         indexes = indexes or list(range(1, source.count + 1))
         try:
             if _on_grid(source, epsg, bounds, resolution_m):
-                return _read_aligned(source, bounds, resolution_m, indexes)
-            return _read_warped(source, epsg, bounds, resolution_m, indexes)
+                return _whole_numbers(*_read_aligned(source, bounds, resolution_m, indexes), source.nodata)
+            return _whole_numbers(*_read_warped(source, epsg, bounds, resolution_m, indexes), source.nodata)
         except RasterioError as error:
             raise ImageryError(
                 f"The composite {path} is damaged and cannot be read at {bounds} (EPSG:{epsg}): {error}. "
                 "Fetch or make it again."
             ) from error
+
+
+def _whole_numbers(pixels: np.ndarray, valid: np.ndarray, nodata: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """Floats as int16; invalid where any band is not finite or holds the nodata value."""
+    if pixels.dtype.kind != "f":
+        return pixels, valid
+    valid &= np.isfinite(pixels).all(axis=0)
+    if nodata is not None:
+        valid &= (pixels != nodata).all(axis=0)
+    limits = np.iinfo(np.int16)
+    scaled = np.clip(np.rint(np.where(valid, pixels, 0) * PER_UNIT), limits.min, limits.max)
+    return scaled.astype(np.int16), valid
 
 
 def _on_grid(source: rasterio.DatasetReader, epsg: int, bounds: Bounds, resolution_m: float) -> bool:
@@ -80,7 +101,7 @@ def _read_aligned(
         window = Window(first_column, first_row, last_column - first_column, last_row - first_row)
         inner = np.s_[first_row - row : last_row - row, first_column - column : last_column - column]
         valid[inner] = source.dataset_mask(window=window) > 0
-        pixels[(slice(None), *inner)] = source.read(indexes, window=window) * valid[inner]
+        pixels[(slice(None), *inner)] = np.where(valid[inner], source.read(indexes, window=window), 0)
     return pixels, valid
 
 

@@ -15,7 +15,7 @@ from kilnscan.cog import Cog
 from kilnscan.dates import CELL_M, Cell, cells_of
 from kilnscan.errors import SceneError, SourceError
 from kilnscan.grid import HALO_M, PIXEL_M, Bounds, Tile
-from kilnscan.looks import count_looks, first_clear, percentile, place
+from kilnscan.looks import count_looks, first_clear, percentiles, place
 from kilnscan.ranges import Ranges
 from kilnscan.web import plain
 
@@ -42,6 +42,9 @@ class SceneReader:
         self.ranges = Ranges(signed=scenes["signed"])
         self.blocks = Blocks(self.ranges, threads)
         self._statistic: str = scenes["statistic"]
+        self._named: dict[str, list[int]] = {}  # each band as it is stored, and the places of what is asked of it
+        for index, name in enumerate(self.bands):
+            self._named.setdefault(name.partition("_")[0], []).append(index)
         self._masked = np.isin(np.arange(256), scenes["mask_classes"]) | (np.arange(256) > LAST_CLASS)
         self._spreading = self._masked & (np.arange(256) > 0)  # the edge of a granule is no cloud
         self._dilate_m: float = scenes["mask_dilate_m"]
@@ -115,7 +118,7 @@ class SceneReader:
         pixels, looks = self._statistics(used, bounds)
         if looks is None:  # rare: some band has no data where another has, and a look is one of all bands
             for item, clear in chain.from_iterable(used):
-                for band in self.bands:
+                for band in self._named:
                     clear &= self._window(item, band, bounds) > 0
             pixels, looks = self._statistics(used, bounds)
         return pixels, looks
@@ -125,8 +128,8 @@ class SceneReader:
         pixels = np.empty((len(self.bands), *_shape(bounds)), np.uint16)
         stack = np.empty((len(self.dates), *pixels.shape[1:]), np.uint16)
         looks = None
-        for index, band in enumerate(self.bands):
-            for following in self.bands[index : index + 2]:  # the next band travels while this one is computed
+        for index, (band, places) in enumerate(self._named.items()):
+            for following in list(self._named)[index : index + 2]:  # the next band travels while this one is computed
                 for item, _ in chain.from_iterable(used):
                     self._want(item, following, bounds)
             stack[:] = 0
@@ -140,14 +143,20 @@ class SceneReader:
                 if looks is not None and not np.array_equal(seen, looks):
                     return pixels, None
                 looks = seen
-                pixels[index] = self._summary(stack)
+                self._summarise(stack, places, pixels)
         return pixels, looks
 
-    def _summary(self, stack: np.ndarray) -> np.ndarray:
-        if self._statistic == "least_cloud":
+    def _summarise(self, stack: np.ndarray, places: list[int], pixels: np.ndarray) -> None:
+        """Fill the places of `pixels` that are asked of one band with its statistics over the looks of `stack`."""
+        wanted = {place: self.bands[place].partition("_")[2] or self._statistic for place in places}
+        ranked = [place for place in places if wanted[place] != "least_cloud"]
+        percents = [50 if wanted[place] == "median" else int(wanted[place][1:]) for place in ranked]
+        for index, summary in zip(ranked, percentiles(stack, percents), strict=True):
+            pixels[index] = summary
+        if len(ranked) < len(places):
             clouds = [day["cloud"] for day in self.dates]
-            return first_clear(stack, sorted(range(len(clouds)), key=clouds.__getitem__))
-        return percentile(stack, 50 if self._statistic == "median" else int(self._statistic[1:]))
+            least = first_clear(stack, sorted(range(len(clouds)), key=clouds.__getitem__))
+            pixels[[place for place in places if place not in ranked]] = least
 
     def _clear(self, day: dict[str, Any], bounds: Bounds) -> Clear:
         """The items of a date that show clear land in `bounds`, and where.

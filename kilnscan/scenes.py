@@ -95,7 +95,7 @@ def _sound(source: Stac, items: list[Item], refused: dict[str, str]) -> list[Ite
     sound = []
     for item in items:
         try:
-            for band in source.bands:
+            for band in source.raw_bands:
                 declared(item, band)
             sound.append(item)
         except CatalogueError as error:
@@ -163,7 +163,7 @@ def _settle(
             if isinstance(carried, SourceError):
                 lost[_key(item)] = str(carried)
                 continue
-            settled[_key(item)] = {band: list(declared(item, band)) for band in source.bands}
+            settled[_key(item)] = {band: list(declared(item, band)) for band in source.raw_bands}
             if carried is not None:
                 for values in settled[_key(item)].values():
                     values[1] = round(-OFFSET_DN * values[0], 6) if carried else 0.0
@@ -179,8 +179,10 @@ def _granule(item: Item, source: Stac, radiometry: dict[str, list[float]]) -> di
         "cloud": item.properties.cloud,
         "baseline": item.properties.baseline,
         "footprint": footprint and shapely.to_wkt(footprint, 6),
-        "grids": {band: [*item.asset(band).shape, *item.asset(band).transform[:6]] for band in [*source.bands, "SCL"]},
-        "assets": {band: item.link(band, source.catalog) for band in [*source.bands, "SCL"]},
+        "grids": {
+            band: [*item.asset(band).shape, *item.asset(band).transform[:6]] for band in [*source.raw_bands, "SCL"]
+        },
+        "assets": {band: item.link(band, source.catalog) for band in [*source.raw_bands, "SCL"]},
         "radiometry": radiometry,
     }
 

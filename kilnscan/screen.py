@@ -83,7 +83,7 @@ def _screen(reader: Reader, forest: Forest, tile: Tile, screen: Path, quicklook:
             owned += int(own.sum())
             seen += int((own & (looks > 0)).sum())
             looks_sum += int(looks[own].sum())
-            _shrink_into(overview, pixels[(slice(None), *inner)], row, forest.bands)
+            _shrink_into(overview, pixels[(slice(None), *inner)], looks > 0, row, forest.bands)
             progress((row + looks.shape[0]) / height, traffic(reader))
     _write_quicklook(quicklook, overview, profile)
     return {
@@ -93,15 +93,17 @@ def _screen(reader: Reader, forest: Forest, tile: Tile, screen: Path, quicklook:
     }
 
 
-def _shrink_into(overview: np.ndarray, pixels: np.ndarray, row: int, bands: list[str]) -> None:
+def _shrink_into(overview: np.ndarray, pixels: np.ndarray, valid: np.ndarray, row: int, bands: list[str]) -> None:
     """Put the means of 4 by 4 pixels of a strip (band, row, column) into the overview; strips begin at whole fours.
 
-    In natural colours where the bands allow, else in those of the first three bands.
+    In natural colours where the bands allow, else in those of the first three bands; signed numbers are lifted above 0.
     """
-    shown = RGB if set(RGB) <= set(bands) else bands[:3]
+    shown = RGB if set(RGB) <= set(bands) else (bands * 3)[:3]
     rgb = pixels[[bands.index(band) for band in shown]]
+    if rgb.dtype == np.int16:
+        rgb = (rgb.astype(np.int32) - np.iinfo(np.int16).min).astype(np.uint16)
     rows, columns = (size - size % 4 for size in rgb.shape[1:])
-    rgb = average(rgb[:, :rows, :columns], 4) * rgb[:, :rows:4, :columns:4].astype(bool)
+    rgb = average(rgb[:, :rows, :columns], 4) * valid[:rows:4, :columns:4]
     overview[:, row // 4 : row // 4 + rgb.shape[1], : rgb.shape[2]] = rgb
 
 

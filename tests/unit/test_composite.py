@@ -47,6 +47,32 @@ def test_the_median_leaves_clouds_out_and_undoes_offsets(scenes):
     assert (pixels == np.where(cloudy, truth + 5, truth + 10)).all()
 
 
+def test_a_band_may_carry_statistics_of_its_own_and_is_read_once(scenes, monkeypatch):
+    truth, listed = scenes
+    listed["bands"] = ["B11_p100", "B04", "B04_p0", "B11", "B04_p100"]
+    read = []
+    window = SceneReader._window
+    monkeypatch.setattr(SceneReader, "_window", lambda self, *what: read.append(what[1]) or window(self, *what))
+    pixels, looks = SceneReader(listed).read_looks(BOUNDS)
+    cloudy = np.arange(SIZE) < SIZE // 2
+    latest = np.where(cloudy, 10, 20)  # dates differ by 10, and the last is hidden where it is cloudy
+    for index, (band, more) in enumerate([(1, latest), (0, latest // 2), (0, 0), (1, latest // 2), (0, latest)]):
+        assert (pixels[index] == truth[band] + more).all(), listed["bands"][index]
+    assert sorted(read) == ["B04"] * 3 + ["B11"] * 3
+    alone = SceneReader(listed | {"bands": ["B04"]}).read_looks(BOUNDS)
+    assert (alone[1] == looks).all() and (alone[0][0] == pixels[1]).all()
+
+
+@pytest.mark.parametrize("statistic", ["median", "least_cloud"])
+def test_where_nothing_was_seen_every_statistic_is_nothing(scenes, statistic):
+    _, listed = scenes
+    listed["dates"] = listed["dates"][2:]  # the cloudy one: one look or none
+    listed |= {"bands": ["B04", "B04_p10", "B11", "B11_p90"], "statistic": statistic}
+    pixels, looks = SceneReader(listed).read_looks(BOUNDS)
+    assert (pixels[:, looks == 0] == 0).all() and (looks[:, : SIZE // 2] == 0).all()
+    assert (pixels[0] == pixels[1]).all() and (pixels[2] == pixels[3]).all() and pixels[:, looks == 1].all()
+
+
 def test_a_pixel_is_the_same_in_every_window(scenes):
     reader = open_scenes(scenes[1])
     whole, _ = reader.read(BOUNDS)

@@ -52,6 +52,10 @@ def test_the_smallest_region_file_runs_on_the_models_for_real_rgb():
         ({"sentinel2": STAC | {"months": [7]}}, "no day from 2024-01-01 to 2024-02-01"),
         ({"sentinel2": STAC | {"start": 2023.5}}, "write it as 2023-11-01"),
         ({"sentinel2": STAC | {"bands": ["B4", "B3", "B2"]}}, "'B4' is no band of Sentinel-2"),
+        ({"sentinel2": STAC | {"bands": ["B02", "B03", "B04", "B04_90"]}}, "'B04_90' names no percentile of B04"),
+        ({"sentinel2": STAC | {"bands": ["B02", "B03", "B04", "B04"]}}, "'B04' is named twice"),
+        ({"sentinel2": SMALLEST["sentinel2"] | {"bands": ["B04", "B03", "B02", "a b"]}}, "'a b' is no name of a band"),
+        ({"sentinel2": SMALLEST["sentinel2"] | {"bands": ["A00..A63"]}}, "needs the bands B04, B03, B02"),
     ],
 )  # fmt: skip
 def test_a_wrong_key_is_named(change, says):
@@ -106,3 +110,17 @@ def test_signed_urls_are_not_globs():
         "https://example.org/a.tif?sig=1",
         "/vsis3/b/c?.tif",
     ]
+
+
+def test_bands_may_be_embeddings_and_carry_percentiles():
+    cog = {"provider": "cog", "paths": "x.tif", "licence": "x", "attribution": "x"}
+    mosaic = SMALLEST | {"sentinel2": SMALLEST["sentinel2"] | {"bands": ["A00..A63", "dem"]}, "imagery": cog}
+    assert load_config(mosaic).sentinel2.bands == [*(f"A{n:02d}" for n in range(64)), "dem"]
+    season = load_config(
+        {
+            **SMALLEST,
+            "region": {"name": "x", "aoi": [0, 0, 1, 1]},
+            "sentinel2": STAC | {"bands": [*SIX, "B08_p90", "B08_p10"]},
+        }
+    )
+    assert season.sentinel2.raw_bands == SIX

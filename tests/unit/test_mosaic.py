@@ -1,11 +1,15 @@
 """Composites in any CRS are read exactly, and those that cannot be placed are refused."""
 
+from pathlib import Path
+
+import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
 from rasterio.enums import ColorInterp
 
 from kilnscan.errors import ImageryError
+from kilnscan.features import compute_features
 from kilnscan.mosaic import open_mosaic, read_mosaic
 from kilnscan.reader import MosaicReader
 
@@ -82,7 +86,7 @@ def test_composites_of_different_types_are_refused(raster):
     [
         (noise(), None, "has no CRS"),
         (noise(bands=2), 32645, r"2 band\(s\) where 3 are needed"),
-        (noise(dtype=np.float32), 32645, "float32; convert it to uint8 or uint16"),
+        (noise(dtype=np.int32), 32645, "int32; convert it to one of uint8, uint16"),
     ],
 )
 def test_a_composite_that_cannot_work_is_refused(raster, pixels, epsg, says):
@@ -103,3 +107,62 @@ def test_a_corrupt_block_is_named(raster, tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ImageryError, match=r"Cannot open the composite .*none\.tif"):
         open_mosaic(tmp_path / "none.tif")
+
+
+def floats(side: int = 400) -> np.ndarray:
+    """Three bands between -1 and 1 with holes of all kinds."""
+    pixels = np.random.default_rng(1).uniform(-1, 1, (3, side, side)).astype(np.float32)
+    pixels[:, 100:110, 50:60] = -np.inf
+    pixels[1, 200:205, 70:80] = np.nan
+    pixels[2, 300, 90] = np.inf
+    return pixels
+
+
+def test_floats_become_whole_numbers_once(raster):
+    pixels = floats()
+    path = raster("embedding.tif", pixels, nodata=-np.inf)
+    read, valid = read_mosaic(path, 32645, (450_000, 2_096_000, 454_000, 2_100_000))
+    holes = ~np.isfinite(pixels).all(axis=0)
+    assert read.dtype == np.int16 and (valid == ~holes).all()
+    assert (read[:, valid] == np.rint(pixels[:, valid] * 10_000)).all() and not read[:, ~valid].any()
+
+
+def test_floats_beyond_the_type_are_clipped_and_finite_nodata_counts(raster):
+    pixels = np.full((1, 30, 30), 5.0, np.float32)
+    pixels[0, :5] = -9999
+    read, valid = read_mosaic(raster("dem.tif", pixels, nodata=-9999), 32645, (450_000, 2_099_700, 450_300, 2_100_000))
+    assert (valid == (pixels[0] > 0)).all() and set(read[0, valid].tolist()) == {32767}
+
+
+def test_interpolation_mixes_no_hole_into_floats(raster):
+    pixels = floats()
+    path = raster("degrees.tif", pixels, epsg=4326, left=77.3, top=28.85, pixel=9e-5, nodata=-np.inf)
+    reader = MosaicReader.open(path, ["A", "B", "C"])
+    left, top = round(reader.bounds[0], -1) + 100, round(reader.bounds[3], -1) - 100
+    whole, valid = reader.read((left, top - 3000, left + 3000, top))
+    assert 0.9 < valid.mean() < 1 and np.abs(whole[:, valid]).max() <= 10_000
+    part, part_valid = reader.read((left + 330, top - 1710, left + 1230, top - 710))
+    assert (part_valid == valid[71:171, 33:123]).all() and (part == whole[:, 71:171, 33:123]).all()
+
+
+def test_signed_whole_numbers_stay(raster):
+    pixels = np.random.default_rng(0).integers(-9000, 9000, (4, 50, 50)).astype(np.int16)
+    read, valid = read_mosaic(raster("i.tif", pixels), 32645, (450_000, 2_099_500, 450_500, 2_100_000))
+    assert valid.all() and (read == pixels).all()
+
+
+EMBEDDINGS = Path(__file__).parents[3] / "shared" / "data" / "embeddings"
+
+
+@pytest.mark.skipif(not EMBEDDINGS.exists(), reason="the sample of real embeddings is not part of the project")
+def test_real_embeddings_are_placed_in_their_true_zone_and_described():
+    names = [f"A{n:02d}" for n in range(64)]
+    reader = MosaicReader.open(EMBEDDINGS / "alphaearth_bangladesh.tif", names)
+    kilns = gpd.read_file(EMBEDDINGS / "kilns.geojson").to_crs(reader.epsg)
+    assert reader.epsg in (32645, 32646)
+    left, bottom, right, top = (round(edge, -1) for edge in reader.bounds)
+    assert kilns.centroid.x.between(left, right).all() and kilns.centroid.y.between(bottom, top).all()
+    pixels, valid = reader.read((left, bottom, right, top))
+    assert valid.mean() > 0.5 and np.abs(pixels).max() <= 10_000
+    features = compute_features(pixels, valid, names)
+    assert features.shape[1] == 192 and np.isfinite(features).all() and features.std() > 0
