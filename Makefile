@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := -c requirements.lock
 
-.PHONY: demo test env dev-env train-env lint format lock site countries delhi kill-test bench-composite planning profile clean
+.PHONY: demo test env dev-env train-env lint format lock site countries delhi kill-test bench-composite screen-accuracy bench-screen planning profile clean
 
 demo: env
 	$(BIN)/snakemake
@@ -88,6 +88,15 @@ kill-test: env
 bench-composite: dev-env
 	$(PIP) install --quiet $(LOCK) --editable '.[bench]'
 	PATH=$$PATH:/usr/sbin $(BIN)/python benchmarks/composite.py
+
+# what the screen keeps of kilns it has not learned from: make screen-accuracy DATA=/where/s2_delhi/is (GROUPS=1: by feature)
+screen-accuracy: env
+	$(BIN)/python benchmarks/screen_accuracy.py $(if $(DATA),--data $(DATA)) $(if $(GROUPS),--groups)
+
+# the screen's speed side by side with scikit-learn and per-pixel loops: make bench-screen DATA=/where/s2_delhi/is
+# (GRANULE=1 adds a full granule: 20 minutes, 5 GB)
+bench-screen: dev-env
+	$(BIN)/python benchmarks/screen_speed.py $(if $(DATA),--data $(DATA)) $(if $(GRANULE),--granule)
 
 # CPU time and peak memory per rule of the last demo run
 profile: env

@@ -16,6 +16,7 @@ from kilnscan.files import read_json
 from kilnscan.grid import Tile, mgrs_10m, to_lonlat, transformer
 from kilnscan.lattice import chip_bounds
 from kilnscan.merge import merge, near_pairs
+from kilnscan.screened import CLAIM_M
 from kilnscan.tables import centres, concat_tables, read_table
 
 DEGREE_DIGITS = 7  # a centimetre
@@ -61,8 +62,22 @@ def _candidates(names: list[str], paths: list[str]) -> gpd.GeoDataFrame:
     geometry = shapely.set_precision(table.geometry.array, 10**-DEGREE_DIGITS, mode="pointwise")
     table = gpd.GeoDataFrame(table.drop(columns="geometry"), geometry=geometry, crs=4326)
     lon, lat = centres(table.geometry)
+    kept = _once(lon, lat, table["score"].to_numpy(), table["tile"].to_numpy())
+    table, lon, lat = table[kept], lon[kept], lat[kept]
     table.insert(0, "id", [mgrs_10m(x, y) for x, y in zip(lon, lat, strict=True)])
     return table.sort_values(["id", "tile"], kind="stable").reset_index(drop=True)
+
+
+def _once(lon: np.ndarray, lat: np.ndarray, score: np.ndarray, tile: np.ndarray) -> np.ndarray:
+    """Which candidates to keep: of those that two tiles kept at the edge of a 100 km square, the better one."""
+    pairs, _ = near_pairs(lon, lat, CLAIM_M)
+    pairs = pairs[tile[pairs[:, 0]] != tile[pairs[:, 1]]]
+    first = (score[pairs[:, 0]] > score[pairs[:, 1]]) | (
+        (score[pairs[:, 0]] == score[pairs[:, 1]]) & (tile[pairs[:, 0]] < tile[pairs[:, 1]])
+    )
+    kept = np.ones(len(lon), bool)
+    kept[np.where(first, pairs[:, 1], pairs[:, 0])] = False
+    return kept
 
 
 def owner_of(tiles: list[Tile], lon: np.ndarray, lat: np.ndarray) -> np.ndarray:

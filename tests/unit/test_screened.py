@@ -6,12 +6,13 @@ import shapely
 from scipy.ndimage import gaussian_filter
 
 from kilnscan import screened
+from kilnscan.atlas import _once
 from kilnscan.errors import TableError
 from kilnscan.grid import SCREEN_HALO_M, Tile
 from kilnscan.screened import candidates_of_tile
 
 SIDE = 400  # pixels
-LEFT, TOP = 448_000, 2_102_000
+LEFT, TOP = 448_000, 2_098_000
 HALO = round(SCREEN_HALO_M / 10)
 
 
@@ -64,3 +65,23 @@ def test_a_damaged_raster_says_what_to_do(screens, tmp_path):
     (tmp_path / "half.tif").write_bytes(b"II*\x00")
     with pytest.raises(TableError, match="delete it and run again"):
         candidates_of_tile(tmp_path / "half.tif", tile, 0.2)
+
+
+def test_at_the_edge_of_a_square_a_candidate_is_kept_by_both_tiles_rather_than_by_none(raster):
+    halo, side = round(SCREEN_HALO_M / 10), 300
+    tables = []
+    for left, edge, shift in ((497_000, halo + side, -1), (500_000, halo, 1)):
+        # each sees the kiln's centre beyond the edge, on the other's land
+        pixels = np.zeros((1, 100 + 2 * halo, side + 2 * halo), np.uint8)
+        column = edge - 3 - shift
+        pixels[0, halo + 40 : halo + 50, column : column + 6] = 255
+        path = raster(f"{left}.tif", pixels, left=left - SCREEN_HALO_M, top=TOP + SCREEN_HALO_M)
+        bounds = (left, TOP - 1000, left + side * 10, TOP)
+        tables.append(candidates_of_tile(path, Tile(str(left), 32645, bounds, shapely.box(*bounds)), 0.2))
+    assert [len(table) for table in tables] == [1, 1]
+    assert tables[0].centroid.x[0] > 500_000 > tables[1].centroid.x[0]
+    degrees = [table.centroid.to_crs(4326) for table in tables]
+    lon, lat = (np.concatenate([getattr(points, axis) for points in degrees]) for axis in "xy")
+    assert _once(lon, lat, np.array([0.4, 0.5]), np.array(["a", "b"])).tolist() == [False, True]
+    assert _once(lon, lat, np.array([0.5, 0.5]), np.array(["b", "a"])).tolist() == [False, True]
+    assert _once(lon, lat, np.array([0.5, 0.5]), np.array(["a", "a"])).tolist() == [True, True]
