@@ -14,6 +14,8 @@ from kilnscan.errors import ModelError
 from kilnscan.features import compute_features, feature_names, layout_of
 from kilnscan.forest import Forest
 from kilnscan.trees import Trees
+from tests.conftest import ROOT
+from tests.reference_forest import reference_screen
 
 BANDS = ["B04", "B03", "B02"]
 WIDTH = len(feature_names(BANDS))
@@ -80,6 +82,22 @@ def test_every_pixel_is_screened_as_scikit_learn_would(trained, forest: Forest, 
     screened = forest.screen(pixels, valid, threads=threads, origin=(3, 2))
     assert screened.any() and (screened == 0).any()
     np.testing.assert_array_equal(screened, expected)
+
+
+@pytest.mark.parametrize("name", ["s2-rgb", "demo"])
+def test_shipped_models_decide_as_scikit_learn_does(name: str):
+    shipped = Forest.load(ROOT / "models" / f"{name}-screen.npz")
+    rng = np.random.default_rng(2)
+    pixels = rng.integers(900, 1100, (len(shipped.bands), 160, 160)).astype(np.uint16)
+    for row, column in rng.integers(0, 150, (12, 2)):  # red and bright, as kilns are
+        pixels[[shipped.bands.index(band) for band in ("B04",)], row : row + 10, column : column + 6] += 900
+        pixels[:, row : row + 10, column : column + 6] += 300
+    valid = np.ones((160, 160), bool)
+    valid[:9, :30] = False
+    forest = replace(shipped, floor=0.01, gate=shipped.gate - 1)
+    screened = forest.screen(pixels, valid, origin=(1, 2))
+    assert screened.any()
+    np.testing.assert_array_equal(screened, reference_screen(forest, pixels, valid, origin=(1, 2)))
 
 
 def test_it_comes_back_as_it_was_saved(trained, forest: Forest, saved: Path):
