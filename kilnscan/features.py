@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 
 from kilnscan.errors import ImageryError, ModelError
-from kilnscan.feature_kernels import (
+from kilnscan.kernels import (
     CELL,
     GLANCE,
     LOCAL,

@@ -24,7 +24,7 @@ import numpy as np
 from kilnscan.errors import ModelError
 from kilnscan.features import Scene, Window, blocks, layout_of
 from kilnscan.files import replacing
-from kilnscan.sieve import sieve
+from kilnscan.kernels import sieve
 from kilnscan.trees import ARRAYS, Trees
 
 FORMAT = "kilnscan forest 2"

@@ -9,13 +9,11 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
-import numba
 import numpy as np
 
+from kilnscan.kernels import predict
+
 ARRAYS = {"roots": np.int64, "left": np.int32, "feature": np.uint8, "threshold": np.float32, "value": np.float64}
-BATCH = 64  # pixels walked together: their features fit the first-level cache, and their memory accesses overlap
-EXIT_EVERY = 4  # trees between two looks at which pixels can still reach what is needed
-SLACK = 1e-9  # per tree: sums of bounds round differently from sums of leaves
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +77,7 @@ class Trees:
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Kiln probability (pixel) float64 of `features` (pixel, feature) float32: scikit-learn's `predict_proba`."""
         out = np.empty(len(features))
-        _predict(np.ascontiguousarray(features, np.float32), self.walkable, out)
+        predict(np.ascontiguousarray(features, np.float32), self.walkable, out)
         return out
 
 
@@ -115,52 +113,3 @@ def _depth(left: np.ndarray) -> int:
         if child != node:
             depth[child : child + 2] = depth[node] + 1
     return int(depth.max())
-
-
-@numba.njit(nogil=True, inline="always")
-def walk(features, size, trees, need, early, doubt, totals, alive, node):  # pragma: no cover (compiled)
-    """Add up the leaves of the first `size` rows of `features`; -1 for those that cannot reach `need`.
-
-    Gives up a pixel as soon as what it has and the greatest leaves of all trees to come are too little, which is
-    exact, and where the first `early` trees come to less than `doubt`.
-    """
-    packed, threshold, value, roots, depths, rests = trees
-    count, left = len(depths), size
-    for k in range(size):
-        totals[k] = 0.0
-        alive[k] = k
-    for tree in range(count):
-        base = roots[tree]
-        for k in range(left):
-            node[k] = 0
-        for _ in range(depths[tree]):
-            for k in range(left):
-                i = np.uint64(base + node[k])
-                word = packed[i]
-                right = np.uint32(features[alive[k], word & np.uint32(255)] > threshold[i])
-                node[k] = (word >> np.uint32(8)) + right
-        for k in range(left):
-            totals[alive[k]] += value[np.uint64(base + node[k])]
-        if (tree % EXIT_EVERY == EXIT_EVERY - 1 or tree == early - 1) and tree < count - 1:
-            enough, kept = need - rests[tree + 1] - SLACK * count, 0
-            if tree == early - 1:
-                enough = max(enough, doubt)
-            for k in range(left):
-                if totals[alive[k]] >= enough:
-                    alive[kept] = alive[k]
-                    kept += 1
-                else:
-                    totals[alive[k]] = -1.0
-            left = kept
-            if left == 0:
-                break
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def _predict(features, trees, out):  # pragma: no cover (compiled)
-    totals, alive, node = np.empty(BATCH), np.empty(BATCH, np.uint32), np.empty(BATCH, np.uint32)
-    for start in range(0, len(features), BATCH):
-        size = min(BATCH, len(features) - start)
-        walk(features[start : start + size], size, trees, -np.inf, 0, 0.0, totals, alive, node)
-        for k in range(size):
-            out[start + k] = totals[k] / len(trees[4])

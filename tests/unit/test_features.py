@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from kilnscan.errors import ImageryError, ModelError
-from kilnscan.feature_kernels import SORT_4, SORT_8, glance
 from kilnscan.features import CELL, HALO, SURROUNDINGS, Scene, compute_features, feature_names, layout_of
+from kilnscan.kernels import SORT_4, SORT_8, glance
 
 RGB = ["B04", "B03", "B02"]
 SIX = ["B02", "B03", "B04", "B08", "B11", "B12"]

@@ -1,7 +1,8 @@
-"""Compiled loops behind the features: planes, sums over cells and boxes, and what follows from them.
+"""Compiled loops of the screen: planes, sums over cells and boxes, features, trees, and the sieve that joins them.
 
 Written for the compiler: rows are worked on in vector registers, and no arithmetic is reordered, so that a feature has
-the same bits wherever it is computed (`glance` for the gate, `describe` for the forest).
+the same bits wherever it is computed (`glance` for the gate, `describe` for the forest). All stand in one file because
+numba keeps compiled code until the file changes that a function stands in, whatever becomes of those it calls.
 """
 
 import numba
@@ -13,6 +14,9 @@ LOCAL = (1, 3, 5, 7, 13, 25)  # widths of boxes in pixels
 PLAIN = (1, 5, 13)  # widths for planes of which only means are taken
 RINGS = (7, 10)  # distances in pixels at which eight 3x3 boxes stand around a pixel
 GLANCE = 5  # width of the boxes that the gate looks at
+BATCH = 64  # pixels judged together: their features fit the first-level cache, and their memory accesses overlap
+EXIT_EVERY = 4  # trees between two looks at which pixels can still reach what is needed
+SLACK = 1e-9  # per tree: sums of bounds round differently from sums of leaves
 REACH = 13  # pixels that boxes and rings reach, and one for the sums
 # (ring, offset, down and right): eight offsets clockwise from north
 AROUND = np.array(
@@ -54,6 +58,7 @@ def _plane_row(pixels, valid, plus, minus, row, start, stop, added, taken, out):
             whole = max(added[c] + taken[c], 1)
             # the quotient of whole numbers this small is never rounded across a whole number
             value = np.floor(np.float64((added[c] - taken[c]) * STEPS) / np.float64(whole))
+            value = min(max(value, -STEPS), STEPS)  # bands below 0 would give more
             out[c] = np.int32(value) if seen[c] else np.int32(0)
     else:
         for c in range(size):
@@ -288,3 +293,96 @@ def glance(r, sums, squares, first, about, unit, shaped, number, mean, out):  # 
         for c in range(columns):
             out[f, c] = mean[p, c] / STEPS
         f += 1
+
+
+@numba.njit(nogil=True, inline="always")
+def walk(features, size, trees, need, early, doubt, totals, alive, node):  # pragma: no cover (compiled)
+    """Add up the leaves of the first `size` rows of `features`; -1 for those that cannot reach `need`.
+
+    Gives up a pixel as soon as what it has and the greatest leaves of all trees to come are too little, which is
+    exact, and where the first `early` trees come to less than `doubt`.
+    """
+    packed, threshold, value, roots, depths, rests = trees
+    count, left = len(depths), size
+    for k in range(size):
+        totals[k] = 0.0
+        alive[k] = k
+    for tree in range(count):
+        base = roots[tree]
+        for k in range(left):
+            node[k] = 0
+        for _ in range(depths[tree]):
+            for k in range(left):
+                i = np.uint64(base + node[k])
+                word = packed[i]
+                right = np.uint32(features[alive[k], word & np.uint32(255)] > threshold[i])
+                node[k] = (word >> np.uint32(8)) + right
+        for k in range(left):
+            totals[alive[k]] += value[np.uint64(base + node[k])]
+        if (tree % EXIT_EVERY == EXIT_EVERY - 1 or tree == early - 1) and tree < count - 1:
+            enough, kept = need - rests[tree + 1] - SLACK * count, 0
+            if tree == early - 1:
+                enough = max(enough, doubt)
+            for k in range(left):
+                if totals[alive[k]] >= enough:
+                    alive[kept] = alive[k]
+                    kept += 1
+                else:
+                    totals[alive[k]] = -1.0
+            left = kept
+            if left == 0:
+                break
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def predict(features, trees, out):  # pragma: no cover (compiled)
+    """Fill `out` (pixel) with the mean of all trees' leaves."""
+    totals, alive, node = np.empty(BATCH), np.empty(BATCH, np.uint32), np.empty(BATCH, np.uint32)
+    for start in range(0, len(features), BATCH):
+        size = min(BATCH, len(features) - start)
+        walk(features[start : start + size], size, trees, -np.inf, 0, 0.0, totals, alive, node)
+        for k in range(size):
+            out[start + k] = totals[k] / len(trees[4])
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def sieve(sums, squares, first, about, unit, spread, shaped, valid, least, trees, early, doubt, floor, features, out):
+    # pragma: no cover (compiled)
+    """Fill `out` (row, column) uint8 with the kiln probability times 255 of a block's valid pixels.
+
+    0 where a feature of the glance is less than `least` (feature) has for it, where the first `early` trees give less
+    than `doubt`, and where the forest gives less than `floor`. Returns how many pixels were described in full.
+    """
+    rows, columns = valid.shape
+    planes, glanced = sums.shape[0] - 1, len(least)
+    number, mean = np.empty(columns), np.empty((planes, columns))
+    seen, open_ = np.empty((glanced, columns), np.float32), np.empty(columns, np.uint8)
+    at, found = np.empty((BATCH, 2), np.int64), np.empty((BATCH, features), np.float32)
+    totals, alive, node = np.empty(BATCH), np.empty(BATCH, np.uint32), np.empty(BATCH, np.uint32)
+    waiting, described, count = 0, 0, len(trees[4])
+    for r in range(rows + 1):
+        if r < rows:
+            glance(r, sums, squares, first, about, unit, shaped, number, mean, seen)
+            for c in range(columns):
+                open_[c] = valid[r, c]
+                out[r, c] = 0
+            for f in range(glanced):
+                row, bound = seen[f], least[f]
+                for c in range(columns):
+                    open_[c] &= np.uint8(row[c] >= bound)
+        else:
+            open_[:] = 0
+        for c in range(columns):
+            if open_[c]:
+                at[waiting, 0], at[waiting, 1] = r, c
+                waiting += 1
+            if waiting == BATCH or (r == rows and c == columns - 1):  # as soon as a batch is full, and at the end
+                describe(at[:waiting], sums, squares, first, about, unit, spread, shaped, found)
+                walk(found, waiting, trees, floor * count, early, doubt * early, totals, alive, node)
+                for k in range(waiting):
+                    probability = totals[k] / count
+                    if probability >= floor:
+                        out[at[k, 0], at[k, 1]] = np.uint8(np.rint(probability * 255))
+                described += waiting
+                waiting = 0
+    return described
