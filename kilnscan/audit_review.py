@@ -32,9 +32,9 @@ def write_review(sample: pd.DataFrame, names: list[str], imagery: list[dict[str,
         name = chip_id(epsg, i, j)
         outline = to_lonlat(shapely.box(*chip_bounds((i, j))), epsg)
         lon, lat = transformer(epsg, 4326).transform((i + 0.5) * CHIP_M, (j + 0.5) * CHIP_M)
-        picture = f"pictures/{name}.png"
+        picture = f"pictures/{name}.jpg"
         with replacing(csv_path.parent / picture) as temporary:
-            _picture(epsg, i, j, chips, store).save(temporary)
+            _picture(epsg, i, j, chips, store).save(temporary, quality=88)
         rows.append([name, round(lon, 6), round(lat, 6), names[stratum], picture, ""])
         properties = {"id": name, "stratum": names[stratum], "picture": picture}
         features.append(

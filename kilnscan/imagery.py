@@ -63,7 +63,8 @@ class Cog:
         """Read chip by chip."""
         for chip in chips:
             if self.reader.files_at(chip_bounds(chip)):
-                yield chip, *self.reader.read(chip_bounds(chip), self.resolution_m)
+                pixels, valid = self.reader.read(chip_bounds(chip), self.resolution_m)
+                yield chip, _unsigned(pixels), valid
             else:
                 side = round(CHIP_M / self.resolution_m)
                 yield chip, np.zeros((3, side, side), np.uint8), np.zeros((side, side), bool)
@@ -98,10 +99,15 @@ class Sentinel2:
             south, north = min(j for _, j in members), max(j for _, j in members) + 1
             bounds = (west * CHIP_M, south * CHIP_M, east * CHIP_M, north * CHIP_M)
             pixels, valid = self.reader.read(bounds, self.resolution_m)
-            pixels = pixels[self._rgb]
+            pixels = _unsigned(pixels[self._rgb])
             for i, j in members:
                 cut = np.s_[(north - 1 - j) * side : (north - j) * side, (i - west) * side : (i - west + 1) * side]
                 yield (i, j), pixels[(slice(None), *cut)], valid[cut]
+
+
+def _unsigned(pixels: np.ndarray) -> np.ndarray:
+    """`pixels` as chips are stored: int16 reflectances become uint16, those below 0 become 0."""
+    return np.maximum(pixels, 0).astype(np.uint16) if pixels.dtype == np.int16 else pixels
 
 
 @dataclass(frozen=True)

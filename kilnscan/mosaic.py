@@ -18,7 +18,9 @@ from rasterio.windows import Window
 from kilnscan.errors import ImageryError
 from kilnscan.grid import Bounds
 
-TYPES = ("uint8", "uint16", "int16", "float32", "float64")
+SIGNED = ("int16", "float32", "float64")
+"""Types whose pixels are handed on as int16."""
+TYPES = ("uint8", "uint16", *SIGNED)
 PER_UNIT = 10_000
 """What a float of 1 becomes."""
 

@@ -10,7 +10,7 @@ from rasterio.warp import transform_bounds
 
 from kilnscan.errors import ImageryError
 from kilnscan.grid import Bounds, zone_of
-from kilnscan.mosaic import open_mosaic, read_mosaic
+from kilnscan.mosaic import SIGNED, open_mosaic, read_mosaic
 
 
 class Reader(Protocol):
@@ -49,6 +49,12 @@ class MosaicReader:
             return cls((str(path),), epsg, bands, transform_bounds(source.crs, f"EPSG:{epsg}", *source.bounds))
 
     @cached_property
+    def signed(self) -> bool:
+        """Whether pixels are int16: the files hold such, or floats."""
+        with open_mosaic(self.paths[0], len(self.bands)) as source:
+            return source.dtypes[0] in SIGNED
+
+    @cached_property
     def _extents(self) -> dict[str, Bounds]:
         extents, kinds = {}, {}
         for path in self.paths:
@@ -69,7 +75,7 @@ class MosaicReader:
         ]
 
     def read(self, bounds: Bounds, resolution_m: float = 10.0) -> tuple[np.ndarray, np.ndarray]:
-        """Pixels (band, row, column) in the files' type and the mask of valid pixels (row, column)."""
+        """Pixels (band, row, column) in the files' type, floats as int16, and the mask of valid ones (row, column)."""
         indexes = list(range(1, len(self.bands) + 1))
         first, *others = self.files_at(bounds) or self.paths[:1]
         pixels, valid = read_mosaic(first, self.epsg, bounds, resolution_m, indexes)

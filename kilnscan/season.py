@@ -13,7 +13,7 @@ from kilnscan.composite import read_looks, read_patiently, strips, traffic
 from kilnscan.console import Progress
 from kilnscan.files import replacing
 from kilnscan.grid import PIXEL_M, Tile
-from kilnscan.reader import Reader
+from kilnscan.reader import MosaicReader, Reader
 
 STRIP_ROWS = 1024
 OVERVIEWS = (4, 16, 64)
@@ -23,7 +23,8 @@ def write_composite(scenes: dict[str, Any], path: Path, threads: int = 1) -> lis
     """Write what a tile's scene list amounts to; return the scenes that had to be left out, with the reasons.
 
     A tiled GeoTIFF of uint16 on the tile's 10 m grid, with overviews: each band as reflectance times 10,000 (0 where
-    nothing was seen; a composite's own values are kept), then `looks`, the number of clear looks.
+    nothing was seen; a composite's own values are kept), then `looks`, the number of clear looks. A composite of int16
+    or floats is written as int16, with -32768 where nothing was seen.
     """
 
     def work(reader: Reader, _: dict[str, Any]) -> None:
@@ -37,9 +38,11 @@ def _write(reader: Reader, tile: Tile, path: Path, threads: int) -> None:
     left, bottom, right, top = bounds
     width, height = round((right - left) / PIXEL_M), round((top - bottom) / PIXEL_M)
     names = [*reader.bands, "looks"]
+    signed = isinstance(reader, MosaicReader) and reader.signed
+    dtype, nodata = ("int16", -32768) if signed else ("uint16", 0)
     profile = {
-        "driver": "GTiff", "dtype": "uint16", "count": len(names), "width": width, "height": height,
-        "crs": f"EPSG:{tile.epsg}", "transform": Affine(PIXEL_M, 0, left, 0, -PIXEL_M, top), "nodata": 0,
+        "driver": "GTiff", "dtype": dtype, "count": len(names), "width": width, "height": height,
+        "crs": f"EPSG:{tile.epsg}", "transform": Affine(PIXEL_M, 0, left, 0, -PIXEL_M, top), "nodata": nodata,
         "tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "deflate", "predictor": 2,
         "interleave": "band", "bigtiff": "if_safer", "num_threads": threads,
     }  # fmt: skip
@@ -51,7 +54,8 @@ def _write(reader: Reader, tile: Tile, path: Path, threads: int) -> None:
                 row = round((top - strip[3]) / PIXEL_M)
                 pixels, looks = read_looks(reader, strip)
                 window = Window(0, row, width, looks.shape[0])
-                target.write(np.concatenate([pixels, looks[None]]).astype(np.uint16), window=window)
+                pixels = np.where(looks > 0, pixels, nodata)
+                target.write(np.concatenate([pixels, looks[None]]).astype(dtype), window=window)
                 progress((row + looks.shape[0]) / height, traffic(reader))
         with rasterio.open(temporary, "r+") as target:
             target.build_overviews([factor for factor in OVERVIEWS if factor < min(width, height)], Resampling.nearest)

@@ -111,6 +111,25 @@ def test_the_composite_is_that_of_plain_numpy(folder, reference):
     assert (pixels == reference[0]).all()
 
 
+def test_a_band_may_be_asked_for_several_statistics_and_is_read_once(folder):
+    plain, three = scenes_of(folder, bands=["B08", "B04", "B03"]), ["B08_p90", "B04", "B08", "B03_p10", "B08_p0"]
+    scenes = scenes_of(folder, bands=three)
+    assert set(items_of(scenes)[0]["assets"]) == {"B08", "B04", "B03", "SCL"} and scenes["bands"] == three
+    assert [item["radiometry"] for item in items_of(scenes)] == [item["radiometry"] for item in items_of(plain)]
+    pixels, looks, ranges = composite(scenes)
+    medians, same, cost = composite(plain)
+    assert (looks == same).all() and ranges.bytes == cost.bytes and ranges.requests == cost.requests
+    assert (pixels[2] == medians[0]).all() and (pixels[1] == medians[1]).all()
+    for index, band, percent in ((0, "B08", 90), (3, "B03", 10), (4, "B08", 0)):
+        others = [band, *({"B08", "B04", "B03"} - {band})]
+        expected = composite(scenes_of(folder, bands=others, statistic=f"p{percent}"))[0][0]
+        assert (pixels[index] == expected).all()
+    assert (pixels[0][looks == 1] == pixels[4][looks == 1]).all() and not pixels[:, looks == 0].any()
+    left, _, _, top = BOUNDS
+    part = SceneReader(scenes).read_looks((left + 130, top - 500, left + 430, top - 90))[0]
+    assert (part == pixels[:, 9:50, 13:43]).all()
+
+
 def test_any_window_and_any_number_of_threads_gives_the_same_pixels(folder, reference):
     scenes = scenes_of(folder)
     left, _, _, top = BOUNDS

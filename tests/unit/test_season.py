@@ -49,3 +49,30 @@ def test_a_composite_may_be_written_of_no_scenes_at_all(scenes, tmp_path):
     write_composite(scenes | {"dates": []}, tmp_path / "composite.tif")
     with rasterio.open(tmp_path / "composite.tif") as file:
         assert not file.read().any()
+
+
+def test_statistics_are_named_in_the_file_in_the_order_asked_for(scenes, tmp_path):
+    names = ["B04_p100", "B04", "B04_p0"]
+    write_composite(scenes | {"bands": names}, tmp_path / "composite.tif")
+    with rasterio.open(tmp_path / "composite.tif") as file:
+        high, median, low, looks = file.read().astype(int)
+        assert file.descriptions == (*names, "looks")
+    assert (median == (high + low) // 2).all() and (high[looks == 1] == low[looks == 1]).all() and (high > low).any()
+
+
+def test_a_pixel_that_no_date_saw_clearly_is_unseen_in_every_statistic(scenes, tmp_path):
+    write_composite(scenes | {"bands": ["B04_p0", "B04_p100"], "mask_classes": [4, 9]}, tmp_path / "composite.tif")
+    with rasterio.open(tmp_path / "composite.tif") as file:
+        assert not file.read().any()
+
+
+def test_a_composite_of_floats_is_written_as_whole_numbers(raster, tmp_path):
+    values = np.random.default_rng(0).uniform(-1, 1, (2, 500, 500)).astype(np.float32)
+    values[0, 200:220, 200:220] = np.nan
+    path = raster("floats.tif", values, left=BOUNDS[0], top=BOUNDS[3])
+    scenes = {"tile": TILE.spec(), "source": "mosaic", "bands": ["A", "B"], "mosaics": [{"path": path}], "dates": []}
+    write_composite(scenes, tmp_path / "composite.tif")
+    with rasterio.open(tmp_path / "composite.tif") as file:
+        assert file.dtypes[0] == "int16" and file.nodata == -32768 and file.descriptions == ("A", "B", "looks")
+        pixels, valid = open_scenes(scenes).read(file.bounds)
+        assert (~valid).sum() >= 400 and (file.read([1, 2]) == np.where(valid, pixels, -32768)).all()
