@@ -14,7 +14,7 @@ RULES = {
     name
     for path in (ROOT / "rules").glob("*.smk")
     for name in re.findall(r"^ *rule (\w+):", path.read_text(encoding="utf-8"), re.MULTILINE)
-} - {"scenes", "composites", "train"}  # these only collect
+} - {"scenes", "composites", "train", "audit"}  # these only collect
 FARGATE_MIB = {
     1: range(2048, 8193, 1024),
     2: range(4096, 16385, 1024),
