@@ -179,4 +179,6 @@ def in_words(result: dict[str, Any]) -> str:
         best = max(rows, key=lambda row: row["threshold"], default=None)
         words = f"{best['threshold']:>9.2f}   {best['acquired_share']:.1%}" if best else "   none of those on the curve"
         lines.append(f"  {target:.2f}   {words}")
+    if result["not_looked_at"]:
+        lines.append(f"  left out: {result['not_looked_at']} rejected chips of strata of which no chip was looked at")
     return "\n".join(lines)

@@ -43,6 +43,13 @@ def count_detections(sample: pd.DataFrame, tables: list[gpd.GeoDataFrame], least
     return list(counts.values())
 
 
+def only_seen(sample: pd.DataFrame, counts: list[int], imagery: list[dict]) -> list[int | None]:
+    """Counts of the sampled chips, None where the tiles' records of imagery hold no picture of the chip itself."""
+    held = {(record["epsg"], i, j) for record in imagery for i, j, _ in record["chips"]}
+    places = zip(sample["epsg"], sample["i"], sample["j"], strict=True)
+    return [count if place in held else None for place, count in zip(places, counts, strict=True)]
+
+
 def read_answers(path: str | Path, sample: pd.DataFrame) -> list[int | None]:
     """Kilns that a person saw in each sampled chip, None where nothing was filled in.
 
@@ -66,7 +73,7 @@ def read_answers(path: str | Path, sample: pd.DataFrame) -> list[int | None]:
                 if name in given:
                     raise VectorError(f"`audit.answers` {path}, row {number}, column `id`: {name} stands there twice.")
                 given.add(name)
-                if value and not (value.isascii() and value.isdigit() and int(value[:9]) <= MOST_KILNS):
+                if value and not (len(value) <= 2 and value.isascii() and value.isdigit() and int(value) <= MOST_KILNS):
                     raise VectorError(
                         f"`audit.answers` {path}, row {number}, column `kilns`: {value[:40]!r} is no number of kilns; "
                         f"write 0 to {MOST_KILNS}, or nothing if you did not look."

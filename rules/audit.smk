@@ -142,6 +142,7 @@ rule audit_recall:
         detections=(
             [] if settings.audit.answers else per_tile("audit_detections.parquet")
         ),
+        imagery=[] if settings.audit.answers else per_tile("audit_imagery.json"),
         kilns="<results>/atlas/kilns.parquet",
     output:
         recall="<results>/audit/recall.json",

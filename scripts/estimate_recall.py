@@ -3,7 +3,7 @@
 import pandas as pd
 
 from kilnscan.audit import Stratum, estimate, in_words
-from kilnscan.audit_answers import count_detections, read_answers
+from kilnscan.audit_answers import count_detections, only_seen, read_answers
 from kilnscan.audit_curve import chip_scores_of_kilns, write_curve
 from kilnscan.audit_units import join_units
 from kilnscan.console import job
@@ -19,7 +19,8 @@ def main(inputs: dict, recall: str, curve: str, picture: str, params: dict) -> N
         chips["kilns"] = read_answers(params["answers"], chips)
     else:
         tables = [read_table(path) for path in inputs["detections"]]
-        chips["kilns"] = count_detections(chips, tables, params["atlas"]["min_score"], params["atlas"])
+        counts = count_detections(chips, tables, params["atlas"]["min_score"], params["atlas"])
+        chips["kilns"] = only_seen(chips, counts, [read_json(path) for path in inputs["imagery"]])
     chips = chips[chips["kilns"].notna()]
     looked, seen = (chips.groupby("stratum")["kilns"].agg(how) for how in ("size", "sum"))
     strata = [

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import shapely
 
+from kilnscan import audit_answers
 from kilnscan.audit import (
     Stratum,
     draw,
@@ -256,3 +257,16 @@ def test_a_file_that_is_no_review_is_refused(tmp_path: Path):
         read_answers(tmp_path / "b.csv", sample())
     with pytest.raises(VectorError, match="cannot be read"):
         read_answers(tmp_path / "none.csv", sample())
+
+
+def test_a_chip_without_imagery_was_not_looked_at():
+    sample = pd.DataFrame({"epsg": [32645, 32645, 32745], "i": [1, 2, 1], "j": [5, 5, 5]})
+    imagery = [{"epsg": 32645, "chips": [[1, 5, "a"]]}, {"epsg": 32745, "chips": []}]
+    assert audit_answers.only_seen(sample, [0, 0, 2], imagery) == [0, None, None]
+
+
+def test_leading_zeros_hide_no_large_answer(tmp_path):
+    sample = pd.DataFrame({"epsg": [32645], "i": [1], "j": [5]})
+    (tmp_path / "a.csv").write_text("id,kilns\n32645_1_5,00000000099\n")
+    with pytest.raises(VectorError, match="row 2, column `kilns`"):
+        audit_answers.read_answers(tmp_path / "a.csv", sample)
