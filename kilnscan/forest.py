@@ -1,10 +1,11 @@
 """The screen's model: a gate that lets most pixels go at a glance, and a random forest that judges the rest.
 
 The gate is a list of least values: land that is less red, or less bright against its surroundings, than nearly all
-kilns are is no kiln. A pixel's kiln probability is the forest's; it is 0 where the gate refuses it, where the first
-`early` trees give less than `doubt`, and where the forest gives less than `floor`. scikit-learn gives the same for
-every pixel when all is evaluated on all of them (`tests/unit/test_forest.py`); compiled loops get there with a small
-part of the work. The file holds no pickle and is checked on loading.
+kilns are is no kiln. What passes is first shown to a few early trees, which look at no more than the gate does. A
+pixel's kiln probability is the forest's; it is 0 where the gate refuses it, where the early trees give less than
+`doubt`, and where the forest gives less than `floor`. scikit-learn gives the same for every pixel when all is evaluated
+on all of them (`tests/reference_forest.py`); compiled loops get there with a small part of the work. The file holds no
+pickle and is checked on loading.
 """
 
 import io
@@ -29,8 +30,8 @@ from kilnscan.trees import ARRAYS, Trees
 
 FORMAT = "kilnscan forest 2"
 LARGEST = 64 * 2**20  # bytes of a model once unpacked; ours are below 5 MB
-MEMBERS = {"gate": np.float32, **ARRAYS}
-NUMBERS = ("early", "doubt", "floor", "operating_point", "resolution_m")
+MEMBERS = {"gate": np.float32, **{f"early_{name}": dtype for name, dtype in ARRAYS.items()}, **ARRAYS}
+NUMBERS = ("doubt", "floor", "operating_point", "resolution_m")
 # what zipfile and numpy raise, besides Python's own errors, about bytes that are not what they should be
 UNREADABLE = (zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError)
 REMEDY = "Use a model written by `snakemake train`, or fetch it again."
@@ -42,12 +43,13 @@ class Forest:
 
     bands: list[str]
     trees: Trees = field(repr=False)
+    """The forest; it looks at all features."""
     gate: np.ndarray = field(repr=False)
     """Least value (float32) of each of the features `Layout.gate`."""
-    early: int = 10
-    """How many trees are asked first."""
-    doubt: float = 0.02
-    """Least probability of those; where it is less, the others are not asked."""
+    early: Trees = field(repr=False)
+    """Trees that look at those features only."""
+    doubt: float = 0.1
+    """Least probability of the early trees; where it is less, the forest is not asked."""
     floor: float = 0.1
     """Least probability of the forest that counts; less is 0."""
     operating_point: float = 0.5
@@ -70,7 +72,8 @@ class Forest:
             **{name: getattr(self, name) for name in NUMBERS},
         }
         members = {"forest.json": (json.dumps(about, indent=1, sort_keys=True) + "\n").encode()}
-        for name, array in {"gate": self.gate, **self.trees.arrays()}.items():
+        early = {f"early_{name}": array for name, array in self.early.arrays().items()}
+        for name, array in {"gate": self.gate, **early, **self.trees.arrays()}.items():
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, array, version=(1, 0), allow_pickle=False)
             members[f"{name}.npy"] = buffer.getvalue()
@@ -85,9 +88,11 @@ class Forest:
         try:
             about, arrays = _read(Path(path))
             _check(about)
-            gate, trees = arrays.pop("gate"), Trees(**arrays)
+            gate, trees = arrays["gate"], Trees(**{name: arrays[name] for name in ARRAYS})
+            early = Trees(**{name: arrays[f"early_{name}"] for name in ARRAYS})
             layout = layout_of(about["bands"])
             trees.check(len(layout.features))
+            early.check(len(layout.gate))
             if len(gate) != len(layout.gate) or np.isnan(gate).any():
                 raise ValueError("its gate is damaged")
         except FileNotFoundError:
@@ -97,9 +102,8 @@ class Forest:
         except (*UNREADABLE, OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError, ModelError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
             raise ModelError(f"The screen model {path} cannot be used: {reason}. {REMEDY}") from None
-        return cls(
-            about["bands"], trees, gate, trained_on=about["trained_on"], **{name: about[name] for name in NUMBERS}
-        )
+        described = {name: about[name] for name in (*NUMBERS, "trained_on")}
+        return cls(about["bands"], trees, gate, early, **described)
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """The forest's probability (pixel) float64 of `features` (pixel, feature) float32, whatever the gate says."""
@@ -127,22 +131,22 @@ class Forest:
 
         def part(place: Window) -> None:
             if valid[place].any():
-                probability[place], _ = self.screen_block(scene, place)
+                probability[place] = self.screen_block(scene, place)[0]
 
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(part, blocks(whole)))
         return probability[whole]
 
-    def screen_block(self, scene: Scene, place: Window) -> tuple[np.ndarray, int]:
-        """Probability of a block (row, column) uint8, and how many pixels passed the gate."""
+    def screen_block(self, scene: Scene, place: Window) -> tuple[np.ndarray, int, int]:
+        """Probability of a block (row, column) uint8; how many pixels passed the gate, and the early trees."""
         block = scene.block(*place)
         out = np.empty(block.shape, np.uint8)
-        passed = sieve(
+        asked, described = sieve(
             block.sums, block.squares, block.first, block.about, block.unit, block.spread, scene.layout.shaped,
-            np.ascontiguousarray(scene.valid[place]), self.gate, self.trees.walkable, self.early, self.doubt,
-            self.floor, len(scene.layout.features), out,
+            np.ascontiguousarray(scene.valid[place]), self.gate, self.early.walkable, self.doubt,
+            self.trees.walkable, self.floor, len(scene.layout.features), out,
         )  # fmt: skip
-        return out, passed
+        return out, asked, described
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -182,8 +186,6 @@ def _check(about: dict[str, Any]) -> None:
         not all(_number(value) and 0 <= value <= 1 for value in shares)
         or not _number(about["resolution_m"])
         or about["resolution_m"] <= 0
-        or type(about["early"]) is not int
-        or not 0 <= about["early"] < 2**31
         or not isinstance(about["trained_on"], dict)
     ):
         raise ValueError("its description is damaged")

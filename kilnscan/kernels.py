@@ -296,11 +296,10 @@ def glance(r, sums, squares, first, about, unit, shaped, number, mean, out):  # 
 
 
 @numba.njit(nogil=True, inline="always")
-def walk(features, size, trees, need, early, doubt, totals, alive, node):  # pragma: no cover (compiled)
+def walk(features, size, trees, need, totals, alive, node):  # pragma: no cover (compiled)
     """Add up the leaves of the first `size` rows of `features`; -1 for those that cannot reach `need`.
 
-    Gives up a pixel as soon as what it has and the greatest leaves of all trees to come are too little, which is
-    exact, and where the first `early` trees come to less than `doubt`.
+    Gives up a pixel as soon as what it has and the greatest leaves of all trees to come are too little: exact.
     """
     packed, threshold, value, roots, depths, rests = trees
     count, left = len(depths), size
@@ -319,10 +318,8 @@ def walk(features, size, trees, need, early, doubt, totals, alive, node):  # pra
                 node[k] = (word >> np.uint32(8)) + right
         for k in range(left):
             totals[alive[k]] += value[np.uint64(base + node[k])]
-        if (tree % EXIT_EVERY == EXIT_EVERY - 1 or tree == early - 1) and tree < count - 1:
+        if tree % EXIT_EVERY == EXIT_EVERY - 1 and tree < count - 1:
             enough, kept = need - rests[tree + 1] - SLACK * count, 0
-            if tree == early - 1:
-                enough = max(enough, doubt)
             for k in range(left):
                 if totals[alive[k]] >= enough:
                     alive[kept] = alive[k]
@@ -340,49 +337,73 @@ def predict(features, trees, out):  # pragma: no cover (compiled)
     totals, alive, node = np.empty(BATCH), np.empty(BATCH, np.uint32), np.empty(BATCH, np.uint32)
     for start in range(0, len(features), BATCH):
         size = min(BATCH, len(features) - start)
-        walk(features[start : start + size], size, trees, -np.inf, 0, 0.0, totals, alive, node)
+        walk(features[start : start + size], size, trees, -np.inf, totals, alive, node)
         for k in range(size):
             out[start + k] = totals[k] / len(trees[4])
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def sieve(sums, squares, first, about, unit, spread, shaped, valid, least, trees, early, doubt, floor, features, out):
+def _judge(at, size, sums, squares, first, about, unit, spread, shaped, trees, floor, found, out):
+    # pragma: no cover (compiled)
+    """Describe a batch of pixels in full, ask the forest, and put those that reach `floor` into `out`."""
+    totals, alive, node = np.empty(BATCH), np.empty(BATCH, np.uint32), np.empty(BATCH, np.uint32)
+    describe(at[:size], sums, squares, first, about, unit, spread, shaped, found)
+    walk(found, size, trees, floor * len(trees[4]), totals, alive, node)
+    for k in range(size):
+        probability = totals[k] / len(trees[4])
+        if probability >= floor:
+            out[at[k, 0], at[k, 1]] = np.uint8(np.rint(probability * 255))
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def sieve(sums, squares, first, about, unit, spread, shaped, valid, least, early, doubt, trees, floor, features, out):
     # pragma: no cover (compiled)
     """Fill `out` (row, column) uint8 with the kiln probability times 255 of a block's valid pixels.
 
-    0 where a feature of the glance is less than `least` (feature) has for it, where the first `early` trees give less
-    than `doubt`, and where the forest gives less than `floor`. Returns how many pixels were described in full.
+    0 where a feature of the glance is less than `least` (feature) has for it, where the `early` trees, which look at
+    the glance, give less than `doubt`, and where the forest gives less than `floor`. Returns how many pixels the early
+    trees were asked about, and how many were described in full.
     """
     rows, columns = valid.shape
     planes, glanced = sums.shape[0] - 1, len(least)
     number, mean = np.empty(columns), np.empty((planes, columns))
     seen, open_ = np.empty((glanced, columns), np.float32), np.empty(columns, np.uint8)
+    turned, place = np.empty((BATCH, glanced), np.float32), np.empty(BATCH, np.int64)
     at, found = np.empty((BATCH, 2), np.int64), np.empty((BATCH, features), np.float32)
     totals, alive, node = np.empty(BATCH), np.empty(BATCH, np.uint32), np.empty(BATCH, np.uint32)
-    waiting, described, count = 0, 0, len(trees[4])
-    for r in range(rows + 1):
-        if r < rows:
-            glance(r, sums, squares, first, about, unit, shaped, number, mean, seen)
+    few = len(early[4])
+    asked, described, waiting = 0, 0, 0
+    for r in range(rows):
+        glance(r, sums, squares, first, about, unit, shaped, number, mean, seen)
+        for c in range(columns):
+            open_[c] = valid[r, c]
+            out[r, c] = 0
+        for f in range(glanced):
+            row, bound = seen[f], least[f]
             for c in range(columns):
-                open_[c] = valid[r, c]
-                out[r, c] = 0
-            for f in range(glanced):
-                row, bound = seen[f], least[f]
-                for c in range(columns):
-                    open_[c] &= np.uint8(row[c] >= bound)
-        else:
-            open_[:] = 0
+                open_[c] &= np.uint8(row[c] >= bound)
+        size = 0
         for c in range(columns):
             if open_[c]:
-                at[waiting, 0], at[waiting, 1] = r, c
-                waiting += 1
-            if waiting == BATCH or (r == rows and c == columns - 1):  # as soon as a batch is full, and at the end
-                describe(at[:waiting], sums, squares, first, about, unit, spread, shaped, found)
-                walk(found, waiting, trees, floor * count, early, doubt * early, totals, alive, node)
-                for k in range(waiting):
-                    probability = totals[k] / count
-                    if probability >= floor:
-                        out[at[k, 0], at[k, 1]] = np.uint8(np.rint(probability * 255))
-                described += waiting
-                waiting = 0
-    return described
+                place[size] = c
+                for f in range(glanced):
+                    turned[size, f] = seen[f, c]
+                size += 1
+            if size == BATCH or (c == columns - 1 and size > 0):  # a full batch, or the rest of the row
+                walk(turned, size, early, doubt * few, totals, alive, node)
+                asked += size
+                passed = 0
+                for k in range(size):
+                    if totals[k] / few >= doubt:
+                        place[passed] = place[k]
+                        passed += 1
+                for k in range(passed):
+                    at[waiting, 0], at[waiting, 1] = r, place[k]
+                    waiting += 1
+                    if waiting == BATCH:
+                        _judge(at, waiting, sums, squares, first, about, unit, spread, shaped, trees, floor, found, out)
+                        described += waiting
+                        waiting = 0
+                size = 0
+    _judge(at, waiting, sums, squares, first, about, unit, spread, shaped, trees, floor, found, out)
+    return asked, described + waiting

@@ -55,6 +55,9 @@ class Settings:
     """Weight of all kilns of a region together, relative to that of all the rest."""
     gate_loss: float = 0.002
     """Share of kiln pixels that each bound of the gate may refuse."""
+    early_trees: int = 8
+    early_depth: int = 6
+    early_leaf: int = 100
     target_recall: float = 0.99
     seed: int = 0
 
@@ -107,7 +110,16 @@ def fit(samples: Sequence[Sequence[Sample]], bands: list[str], settings: Setting
         name: round(float(share), 4)
         for name, share in zip(feature_names(bands), model.feature_importances_, strict=True)
     }
-    return Forest(bands, Trees.from_sklearn(model), gate, trained_on={"importance": matters})
+    passing = (table[:, layout_of(bands).gate] >= gate).all(axis=1)
+    early = RandomForestClassifier(
+        settings.early_trees,
+        max_depth=settings.early_depth,
+        min_samples_leaf=settings.early_leaf,
+        max_features=None,
+        random_state=settings.seed,
+        n_jobs=jobs,
+    ).fit(table[passing][:, layout_of(bands).gate], classes[passing], weight[passing] / weight.mean())
+    return Forest(bands, Trees.from_sklearn(model), gate, Trees.from_sklearn(early), trained_on={"importance": matters})
 
 
 def sample(

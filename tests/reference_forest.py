@@ -47,6 +47,7 @@ def reference_screen(
 ) -> np.ndarray:
     """What `Forest.screen` must give (row, column) uint8: all features of all pixels, all trees by scikit-learn."""
     model = to_sklearn(forest.trees, len(forest.features))
+    early = to_sklearn(forest.early, len(forest.gate))
     out = np.zeros(valid.shape, np.uint8)
     for rows in np.array_split(np.arange(len(valid)), max(valid.size // 250_000, 1)):
         wanted = np.zeros_like(valid)
@@ -56,8 +57,6 @@ def reference_screen(
         features = compute_features(pixels, valid, forest.bands, wanted, origin)
         probability = model.predict_proba(features)[:, 1]
         kept = (features[:, layout_of(forest.bands).gate] >= forest.gate).all(axis=1) & (probability >= forest.floor)
-        if forest.early:
-            first = sum(tree.predict_proba(features)[:, 1] for tree in model.estimators_[: forest.early])
-            kept &= first >= forest.doubt * forest.early
+        kept &= early.predict_proba(features[:, layout_of(forest.bands).gate])[:, 1] >= forest.doubt
         out[wanted] = np.where(kept, np.rint(probability * 255), 0)
     return out
