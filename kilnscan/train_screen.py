@@ -103,6 +103,8 @@ def fit(samples: Sequence[Sequence[Sample]], bands: list[str], settings: Setting
     )
     # relative weights are what counts; scikit-learn likes them about 1
     weight, table, classes = np.concatenate(weights), np.concatenate(features), np.concatenate(kiln)
+    if classes.all():
+        raise VectorError("All training land lies near a labelled kiln: give imagery that shows some land without.")
     model.fit(table, classes, sample_weight=weight / weight.mean())
     glanced = table[classes][:, layout_of(bands).gate]
     gate = np.quantile(glanced, settings.gate_loss, axis=0, method="lower").astype(np.float32)
@@ -111,6 +113,8 @@ def fit(samples: Sequence[Sequence[Sample]], bands: list[str], settings: Setting
         for name, share in zip(feature_names(bands), model.feature_importances_, strict=True)
     }
     passing = (table[:, layout_of(bands).gate] >= gate).all(axis=1)
+    if classes[passing].all() or not classes[passing].any():
+        passing[:] = True  # the gate alone tells the samples apart; the early trees still need both classes
     early = RandomForestClassifier(
         settings.early_trees,
         max_depth=settings.early_depth,

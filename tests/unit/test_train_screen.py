@@ -140,6 +140,11 @@ def test_heavier_kilns_are_given_more_probability(regions: list[Region]):
     assert heavy.predict(features).mean() > light.predict(features).mean()
 
 
+def test_imagery_without_other_land_is_refused(regions: list[Region]):
+    with pytest.raises(VectorError, match="All training land lies near"):
+        grow(regions[:1], replace(SETTINGS, trees=2, ring_m=10_000.0))
+
+
 def test_random_negatives_have_the_wanted_density_and_keep_off_the_labels(regions: list[Region]):
     one = regions[0]
     features, kiln = sample(one.reader, one.labels, SETTINGS, np.random.default_rng(0))
