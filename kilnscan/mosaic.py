@@ -28,8 +28,8 @@ PER_UNIT = 10_000
 def open_mosaic(path: str | Path, bands: int = 3) -> rasterio.DatasetReader:
     """Open a composite and check that it can be placed on a map.
 
-    Raises ImageryError if the file is missing or unreadable, has no CRS, fewer than `bands` bands or another type
-    than TYPES.
+    Raises ImageryError if the file is missing or unreadable, has no CRS, fewer than `bands` bands, another type than
+    TYPES or, among its first `bands`, several types.
     """
     try:
         source = rasterio.open(path)
@@ -42,6 +42,10 @@ def open_mosaic(path: str | Path, bands: int = 3) -> rasterio.DatasetReader:
         problem = f"it has {source.count} band(s) where {bands} are needed; check `sentinel2.bands`"
     elif any(dtype not in TYPES for dtype in source.dtypes):
         problem = f"its bands are {source.dtypes[0]}; convert it to one of {', '.join(TYPES)}"
+    elif len(set(source.dtypes[:bands])) > 1:
+        problem = (
+            f"its bands are of several types, {' and '.join(sorted(set(source.dtypes[:bands])))}; convert all to one"
+        )
     if problem:
         source.close()
         raise ImageryError(f"The composite {path} cannot be used: {problem}.")
@@ -54,8 +58,9 @@ def read_mosaic(
     """Read `bounds` (UTM metres of `epsg`) of a composite at `resolution_m`, bilinear.
 
     Returns pixels (band, row, column) in the file's own type, floats as int16 (times PER_UNIT, rounded and clipped),
-    and a boolean mask of valid pixels (row, column): floats that are not finite are invalid. Each pixel depends only on
-    its own place, never on the window asked for, so that tiles agree to the last bit.
+    and a boolean mask of valid pixels (row, column). Of signed numbers, a pixel is invalid where any band is not finite
+    or nodata; of unsigned ones, whose nodata 0 may be a dark pixel in one band, where all are nodata. Each pixel
+    depends only on its own place, never on the window asked for, so that tiles agree to the last bit.
     """
     with open_mosaic(path, 1) as source:
         indexes = indexes or list(range(1, source.count + 1))
@@ -71,12 +76,14 @@ def read_mosaic(
 
 
 def _whole_numbers(pixels: np.ndarray, valid: np.ndarray, nodata: float | None) -> tuple[np.ndarray, np.ndarray]:
-    """Floats as int16; invalid where any band is not finite or holds the nodata value."""
-    if pixels.dtype.kind != "f":
+    """Floats as int16; signed numbers are invalid where any band is not finite or holds the nodata value."""
+    if pixels.dtype.name not in SIGNED:
         return pixels, valid
-    valid &= np.isfinite(pixels).all(axis=0)
     if nodata is not None:
         valid &= (pixels != nodata).all(axis=0)
+    if pixels.dtype.kind != "f":
+        return np.where(valid, pixels, 0), valid
+    valid &= np.isfinite(pixels).all(axis=0)
     limits = np.iinfo(np.int16)
     scaled = np.clip(np.rint(np.where(valid, pixels, 0) * PER_UNIT), limits.min, limits.max)
     return scaled.astype(np.int16), valid
@@ -120,10 +127,13 @@ def _read_warped(
         height=round((top - bottom) / resolution_m),
         resampling=Resampling.bilinear,
         add_alpha=source.nodata is None and ColorInterp.alpha not in source.colorinterp,
-        # GDAL's defaults approximate the transform and guess the scale chunk by chunk: windows would disagree
-        tolerance=1e-6,
+        # GDAL's defaults approximate the transform and guess the scale chunk by chunk: windows would disagree. South of
+        # the equator 1e-6 still rounds some pixels otherwise; rasterio takes no 0, and less costs no time
+        tolerance=1e-13,
         XSCALE=scale,
         YSCALE=scale,
+        # rasterio's YES lets the nodata of one band into the interpolation where another band has data
+        UNIFIED_SRC_NODATA="PARTIAL" if source.dtypes[0] in SIGNED else "YES",
     ) as vrt:
         pixels = vrt.read(indexes)
         valid = vrt.dataset_mask() > 0

@@ -145,13 +145,57 @@ def test_interpolation_mixes_no_hole_into_floats(raster):
     assert (part_valid == valid[71:171, 33:123]).all() and (part == whole[:, 71:171, 33:123]).all()
 
 
+@pytest.mark.parametrize(("dtype", "nodata"), [("float32", -9999), ("float64", np.nan), ("int16", -32768)])
+@pytest.mark.parametrize(
+    "place", [{}, {"epsg": 4326, "left": 86.5, "top": -10.01, "pixel": 9e-5}], ids=["grid", "warp"]
+)
+def test_a_hole_in_one_band_is_a_hole_and_leaks_nowhere(raster, place, dtype, nodata):
+    reflectance = np.random.default_rng(0).uniform(0.4, 0.6, (3, 200, 200))
+    pixels = (reflectance * 10_000 if dtype == "int16" else reflectance).astype(dtype)
+    pixels[1, 60:80:7, 60:90:5] = nodata  # single pixels, which interpolation may bridge
+    pixels[1, 120:140, 120:150] = nodata
+    reader = MosaicReader.open(raster("holes.tif", pixels, nodata=nodata, **place), ["A", "B", "C"])
+    assert not place or reader.epsg == 32745  # in the south too
+    left, top = round(reader.bounds[0], -1) + 200, round(reader.bounds[3], -1) - 200
+    whole, valid = reader.read((left, top - 1500, left + 1500, top))
+    assert 500 < (~valid).sum() < 800 and not whole[:, ~valid].any()
+    assert whole[:, valid].min() >= 3999 and whole[:, valid].max() <= 6001
+    part, part_valid = reader.read((left + 330, top - 1310, left + 1230, top - 310))
+    assert (part_valid == valid[31:131, 33:123]).all() and (part == whole[:, 31:131, 33:123]).all()
+
+
+def test_unsigned_nodata_is_a_hole_only_where_all_bands_hold_it(raster):
+    pixels = noise(side=50)
+    pixels[0, :10], pixels[:, 40:] = 0, 0
+    read, valid = read_mosaic(raster("rgb.tif", pixels, nodata=0), 32645, (450_000, 2_099_500, 450_500, 2_100_000))
+    assert valid[:40].all() and not valid[40:].any() and (read == pixels).all()
+
+
+def test_a_composite_whose_bands_differ_in_type_is_refused(raster, tmp_path):
+    parts = [raster("a.tif", noise(bands=1)), raster("b.tif", floats()[:1])]
+    rows = "".join(
+        f'<VRTRasterBand dataType="{kind}" band="{band}"><SimpleSource><SourceFilename>{path}</SourceFilename>'
+        "<SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>"
+        for band, (kind, path) in enumerate(zip(("Byte", "Float32"), parts, strict=True), 1)
+    )
+    mixed = tmp_path / "mixed.vrt"
+    place = "<SRS>EPSG:32645</SRS><GeoTransform>450000,10,0,2100000,0,-10</GeoTransform>"
+    mixed.write_text(f'<VRTDataset rasterXSize="400" rasterYSize="400">{place}{rows}</VRTDataset>')
+    with pytest.raises(
+        ImageryError, match=r"mixed\.vrt cannot be used: its bands are of several types, float32 and uint8"
+    ):
+        open_mosaic(mixed, 2)
+    open_mosaic(mixed, 1).close()
+
+
 def test_signed_whole_numbers_stay(raster):
     pixels = np.random.default_rng(0).integers(-9000, 9000, (4, 50, 50)).astype(np.int16)
     read, valid = read_mosaic(raster("i.tif", pixels), 32645, (450_000, 2_099_500, 450_500, 2_100_000))
     assert valid.all() and (read == pixels).all()
 
 
-EMBEDDINGS = Path(__file__).parents[3] / "shared" / "data" / "embeddings"
+SHARED = Path(__file__).parents[3] / "shared"
+EMBEDDINGS = (SHARED if SHARED.exists() else Path("/work/shared")) / "data" / "embeddings"
 
 
 @pytest.mark.skipif(not EMBEDDINGS.exists(), reason="the sample of real embeddings is not part of the project")
