@@ -22,7 +22,9 @@ Day = Annotated[str, BeforeValidator(str), Field(pattern=r"^(\d{4}-\d{2}-\d{2})?
 RGB = ["B04", "B03", "B02"]
 EARTH_SEARCH = "https://earth-search.aws.element84.com/v1"
 BANDS = ["B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"]
-PERCENTILE = r"p\d{1,2}|p100"
+PERCENTILE = r"p(?:[0-9]|[1-9][0-9]|100)"
+BAND = re.compile(rf"(?:{'|'.join(BANDS)})(?:_{PERCENTILE})?")
+"""A band of Sentinel-2, by itself or with a percentile over the season."""
 SIX = ["B02", "B03", "B04", "B08", "B11", "B12"]
 
 
@@ -50,6 +52,14 @@ def _each_once(names: list[str]) -> list[str]:
     return names
 
 
+def _with_a_percentile(name: str) -> str:
+    """`name`, unless it is a band of Sentinel-2 with something other than a percentile behind it."""
+    band, behind, _ = name.partition("_")
+    if behind and band in BANDS and not BAND.fullmatch(name):
+        raise ValueError(f"{name!r} names no percentile of {band}; write for example {band}_p90")
+    return name
+
+
 def _spelled_out(value: Any) -> Any:
     """Names of bands with ranges such as A00..A63 written out."""
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
@@ -60,7 +70,7 @@ def _spelled_out(value: Any) -> Any:
         if ends and ends[1] == ends[3] and int(ends[2]) < int(ends[4]):
             names += [f"{ends[1]}{n:0{len(ends[2])}d}" for n in range(int(ends[2]), int(ends[4]) + 1)]
         elif re.fullmatch(r"[A-Za-z]\w{0,31}", name, re.ASCII):
-            names.append(name)
+            names.append(_with_a_percentile(name))
         else:
             raise ValueError(f"{name!r} is no name of a band: use letters, digits and _, or a range such as A00..A63")
     return _each_once(names)
@@ -170,7 +180,7 @@ class Stac(Section):
     @field_validator("statistic")
     @classmethod
     def _known_statistic(cls, value: str) -> str:
-        if not re.fullmatch(rf"median|least_cloud|{PERCENTILE}", value):
+        if not re.fullmatch(rf"median|least_cloud|p0[0-9]|{PERCENTILE}", value):
             raise ValueError(f"{value!r} is none of `median`, `least_cloud` or a percentile such as `p25`")
         return value
 
@@ -186,11 +196,8 @@ class Stac(Section):
     @classmethod
     def _known_bands(cls, value: list[str]) -> list[str]:
         for name in value:
-            band, _, percentile = name.partition("_")
-            if band not in BANDS:
+            if _with_a_percentile(name).partition("_")[0] not in BANDS:
                 raise ValueError(f"{name!r} is no band of Sentinel-2; they are called {', '.join(BANDS)}")
-            if "_" in name and not re.fullmatch(PERCENTILE, percentile):
-                raise ValueError(f"{name!r} names no percentile of {band}; write for example {band}_p90")
         return _each_once(value)
 
     @model_validator(mode="after")
@@ -390,6 +397,15 @@ class Training(Section):
     seed: int = Field(0, description="Seed of every random draw.")
     description: str = Field("", description="What the labels and pixels are, with licence; goes to the model card.")
 
+    @model_validator(mode="after")
+    def _landscapes_have_bands_of_sentinel2(self) -> "Training":
+        scenes = any(region.seed is not None for region in self.regions)
+        if scenes and (len(self.bands) < 3 or not all(map(BAND.fullmatch, self.bands))):
+            raise ValueError(
+                "`bands` must be three or more of Sentinel-2's, for regions with a `seed` are read as scenes"
+            )
+        return self
+
 
 class Config(Section):
     """A region file."""
@@ -454,6 +470,8 @@ def _sentence(error: Any) -> str:
         return f"`{place}` is missing"
     if error["type"] == "list_type":
         return f"`{place}` must be a list: put its values in brackets, as in [a, b]"
+    if error["type"] == "too_short":
+        return f"`{place}` must name at least {error['ctx']['min_length']}, but names {error['ctx']['actual_length']}"
     if error["type"] == "string_pattern_mismatch" and place.endswith("name"):
         return f"`{place}`: {error['input']!r} will be part of file names: use letters, digits, - and _ only"
     if error["type"].startswith("date"):

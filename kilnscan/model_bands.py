@@ -4,7 +4,7 @@ import json
 import zipfile
 from pathlib import Path
 
-from kilnscan.config import Config
+from kilnscan.config import Config, load_config
 from kilnscan.errors import ConfigError
 
 MOST_BYTES = 1 << 20
@@ -13,8 +13,8 @@ MOST_BYTES = 1 << 20
 def with_model_bands(config: Config) -> Config:
     """`config` with the bands of its screen model, where `sentinel2.bands` does not say which are read.
 
-    Raises ConfigError if it says others than the model was trained on. A model that is not there yet, or that its
-    loading will refuse, says nothing.
+    Raises ConfigError if it says others than the model was trained on, or if the model's cannot be read as configured.
+    A model that is not there yet, or that its loading will refuse, says nothing.
     """
     wanted = _bands_of(Path(config.screen.model))
     if wanted is None and config.train and config.screen.model == f"results/models/{config.train.name}-screen.npz":
@@ -23,7 +23,13 @@ def with_model_bands(config: Config) -> Config:
     if wanted is None or section.bands == wanted:
         return config
     if section.source == "stac" and "bands" not in section.model_fields_set:
-        return config.model_copy(update={"sentinel2": section.model_copy(update={"bands": wanted})})
+        raw = config.model_dump(exclude_unset=True)
+        raw["sentinel2"]["bands"] = wanted
+        try:
+            return load_config(raw)
+        except ConfigError as error:
+            what = f"The screen model {config.screen.model} was trained on [{', '.join(wanted)}]"
+            raise ConfigError(f"{what}, which are read if `sentinel2.bands` is left out. {error}") from None
     what = "reads" if section.source == "stac" else "says that the composite's first bands are"
     raise ConfigError(
         f"`sentinel2.bands` {what} [{', '.join(section.bands)}], but the screen model {config.screen.model} was "

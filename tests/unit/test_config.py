@@ -16,6 +16,10 @@ STAC = {"source": "stac", "catalog": "c.json", "start": "2024-01-01", "end": "20
 SMALLEST = {"region": {"name": "here"}, "sentinel2": {"source": "mosaic", "path": "rgb.tif"}}
 
 
+def training(bands, **region):
+    return {"train": {"name": "x", "regions": [{"name": "y", **region}], "bands": bands}}
+
+
 def test_the_smallest_region_file_runs_on_the_models_for_real_rgb():
     config = load_config(SMALLEST)
     assert config.screen.model == "models/s2-rgb-screen.npz"
@@ -53,6 +57,12 @@ def test_the_smallest_region_file_runs_on_the_models_for_real_rgb():
         ({"sentinel2": STAC | {"start": 2023.5}}, "write it as 2023-11-01"),
         ({"sentinel2": STAC | {"bands": ["B4", "B3", "B2"]}}, "'B4' is no band of Sentinel-2"),
         ({"sentinel2": STAC | {"bands": ["B02", "B03", "B04", "B04_90"]}}, "'B04_90' names no percentile of B04"),
+        ({"sentinel2": STAC | {"bands": ["B02", "B03", "B04", "B04_p101"]}}, "'B04_p101' names no percentile of B04"),
+        ({"sentinel2": STAC | {"bands": ["B02", "B03", "B04", "B04_p05"]}}, "'B04_p05' names no percentile of B04"),
+        ({"sentinel2": STAC | {"bands": ["B04", "B03"]}}, "`sentinel2.bands` must name at least 3, but names 2"),
+        ({"sentinel2": SMALLEST["sentinel2"] | {"bands": ["B08_90"]}}, "'B08_90' names no percentile of B08"),
+        (training(["B04", "B08_p101"], mosaic="m.tif", labels="l.gpkg"), "'B08_p101' names no percentile of B08"),
+        (training(["A00..A63"], seed=1), "`bands` must be three or more of Sentinel-2's"),
         ({"sentinel2": STAC | {"bands": ["B02", "B03", "B04", "B04"]}}, "'B04' is named twice"),
         ({"sentinel2": SMALLEST["sentinel2"] | {"bands": ["B04", "B03", "B02", "a b"]}}, "'a b' is no name of a band"),
         ({"sentinel2": SMALLEST["sentinel2"] | {"bands": ["A00..A63"]}}, "needs the bands B04, B03, B02"),
@@ -76,6 +86,20 @@ def test_scenes_are_read_in_the_bands_that_the_screen_model_wants():
 def test_bands_that_the_screen_model_does_not_know_are_refused_before_anything_runs(section):
     raw = {"region": {"name": "x", "aoi": [86, 18, 87, 19]}, "sentinel2": section}
     with pytest.raises(ConfigError, match="was trained on \\[B04, B03, B02\\]"):
+        with_model_bands(load_config(raw))
+
+
+@pytest.mark.parametrize(
+    ("bands", "says"),
+    [
+        (["B08", "B11", "B12"], "provider `sentinel2` needs the bands B04, B03, B02"),
+        (["A00..A63"], "'A00' is no band of Sentinel-2"),
+    ],
+)
+def test_bands_of_a_model_that_cannot_be_read_as_configured_are_refused_before_anything_runs(bands, says):
+    raw = {"region": {"name": "x", "aoi": [86, 18, 87, 19]}, "sentinel2": STAC}
+    raw |= training(bands, mosaic="m.tif", labels="l.gpkg") | {"screen": {"model": "results/models/x-screen.npz"}}
+    with pytest.raises(ConfigError, match=f"x-screen.npz was trained on .*{says}"):
         with_model_bands(load_config(raw))
 
 
