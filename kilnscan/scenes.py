@@ -8,7 +8,7 @@ from typing import Any
 import shapely
 
 from kilnscan.catalogue import Item, find_items, newest_first
-from kilnscan.config import BANDS, Mosaic, Stac
+from kilnscan.config import BAND, Mosaic, Stac
 from kilnscan.dates import cells_of, choose_days, land_of
 from kilnscan.errors import CatalogueError, ImageryError, SourceError
 from kilnscan.files import content_name, digest
@@ -203,7 +203,10 @@ def choose_mosaic(tile: Tile, source: Mosaic) -> dict[str, Any]:
     for path in source.paths:
         with open_mosaic(path, len(source.bands)) as file:
             named = list(file.descriptions[: len(source.bands)])
-        if set(named) <= set(BANDS) and named != source.bands:
+        other = named != source.bands
+        if other and (
+            sorted(map(str, named)) == sorted(source.bands) or all(BAND.fullmatch(name or "") for name in named)
+        ):
             raise ImageryError(
                 f"The composite {path} names its first bands {', '.join(map(str, named))}, but `sentinel2.bands` says "
                 f"{', '.join(source.bands)}: reorder the bands or correct `sentinel2.bands`."

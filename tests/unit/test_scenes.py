@@ -3,14 +3,16 @@
 import copy
 import json
 
+import numpy as np
 import pytest
+import rasterio
 import shapely
 
 from kilnscan.catalogue import find_items, season_windows
-from kilnscan.config import Stac
-from kilnscan.errors import CatalogueError
-from kilnscan.grid import tiles_of, to_crs
-from kilnscan.scenes import find_scenes
+from kilnscan.config import Mosaic, Stac
+from kilnscan.errors import CatalogueError, ImageryError
+from kilnscan.grid import Tile, tiles_of, to_crs
+from kilnscan.scenes import choose_mosaic, find_scenes
 
 AREA = shapely.box(86.51, 18.97, 86.52, 18.98)
 TILE = tiles_of(AREA, 100)[0]
@@ -236,3 +238,29 @@ def test_a_catalogue_that_is_none_is_refused(tmp_path):
     (tmp_path / "c.json").write_text("[]")
     with pytest.raises(CatalogueError, match="is no STAC API, catalogue or item collection"):
         find_items(Stac(source="stac", catalog=str(tmp_path / "c.json"), start="2024-01-01", end="2024-02-01"), AREA)
+
+
+@pytest.mark.parametrize(
+    ("described", "bands", "fits"),
+    [
+        (["B04", "B08_p90", "looks"], ["B04", "B08_p90"], True),
+        (["B08_p90", "B04", "looks"], ["B04", "B08_p90"], False),
+        (["B04", "B08_p10"], ["B04", "B08_p90"], False),
+        (["A00", "A01"], ["A01", "A00"], False),
+        (["first", "second"], ["A00", "A01"], True),
+        ([None, None], ["A00", "A01"], True),
+    ],
+)
+def test_a_composite_that_names_its_bands_otherwise_is_refused(raster, described, bands, fits):
+    path = raster("composite.tif", np.zeros((len(described), 9, 9), np.int16))
+    with rasterio.open(path, "r+") as file:
+        file.descriptions = described
+    tile = Tile(
+        "45QVA", 32645, (449_990, 2_099_910, 450_090, 2_100_010), shapely.box(450_000, 2_099_910, 450_090, 2.1e6)
+    )
+    source = Mosaic(source="mosaic", path=path, bands=bands)
+    if fits:
+        assert choose_mosaic(tile, source)["bands"] == bands
+    else:
+        with pytest.raises(ImageryError, match=r"names its first bands .* but `sentinel2\.bands` says"):
+            choose_mosaic(tile, source)
