@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import rasterio
 import shapely
 
 from kilnscan.composite import open_scenes, read_patiently, strips
@@ -71,6 +72,19 @@ def test_where_nothing_was_seen_every_statistic_is_nothing(scenes, statistic):
     pixels, looks = SceneReader(listed).read_looks(BOUNDS)
     assert (pixels[:, looks == 0] == 0).all() and (looks[:, : SIZE // 2] == 0).all()
     assert (pixels[0] == pixels[1]).all() and (pixels[2] == pixels[3]).all() and pixels[:, looks == 1].all()
+
+
+def test_the_southern_hemisphere_is_no_different(scenes):
+    _, listed = scenes
+    listed["bands"] = ["B04", "B11_p90", "B04_p10"]
+    north = SceneReader(listed).read_looks(BOUNDS)
+    for day in listed["dates"]:
+        for path in day["items"][0]["assets"].values():
+            with rasterio.open(path, "r+") as file:
+                file.crs = "EPSG:32745"
+    listed["tile"] = Tile("45KVA", 32745, BOUNDS, shapely.box(*BOUNDS)).spec()
+    south = SceneReader(listed).read_looks(BOUNDS)
+    assert north[1].any() and all((a == b).all() for a, b in zip(north, south, strict=True))
 
 
 def test_a_pixel_is_the_same_in_every_window(scenes):
