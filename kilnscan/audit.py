@@ -104,17 +104,19 @@ def missed(strata: list[Stratum]) -> tuple[float, float, float]:
     """Kilns in the rejected chips of `strata`: estimate and 95 % interval.
 
     A weighted sum of Poisson counts, its interval by Fay and Feuer (1997, Statistics in Medicine 16: 791-801): never
-    empty, and with an upper limit above zero where nothing was found. Strata without a sample cannot count; give none.
+    empty, and with an upper limit above zero where nothing was found. Where chips of a stratum were never looked at
+    there is no upper limit: infinity.
     """
     weights = np.array([stratum.chips / stratum.sampled for stratum in strata if stratum.sampled])
     counts = np.array([stratum.kilns for stratum in strata if stratum.sampled])
+    unseen = any(stratum.chips and not stratum.sampled for stratum in strata)
     if not len(weights):
-        return 0.0, 0.0, 0.0
+        return 0.0, 0.0, np.inf if unseen else 0.0
     total, variance, most = float(weights @ counts), float(weights**2 @ counts), float(weights.max())
     low = variance / (2 * total) * chi2.ppf(0.025, 2 * total**2 / variance) if total else 0.0
     more = variance + most**2
     high = more / (2 * (total + most)) * chi2.ppf(0.975, 2 * (total + most) ** 2 / more)
-    return total, float(low), float(high)
+    return total, float(low), np.inf if unseen else float(high)
 
 
 def estimate(units: pd.DataFrame, found: np.ndarray, strata: list[Stratum], threshold: float) -> dict[str, Any]:
@@ -122,10 +124,11 @@ def estimate(units: pd.DataFrame, found: np.ndarray, strata: list[Stratum], thre
 
     `found` holds the scores of the chips in which the atlas has its kilns. Every row of the curve has a threshold, the
     km2 and the share of the land acquired at it, and the recall with its 95 % interval. Below the threshold the curve
-    goes on at the borders of the strata. Recall is None while nothing at all was found.
+    goes on at the borders of the strata. Recall is None while nothing at all was found, or nothing looked at.
     """
     looked = [stratum for stratum in strata if stratum.sampled]
-    total, low, high = missed(looked)
+    total, low, high = missed(strata)
+    blind = not looked and any(stratum.chips for stratum in strata)  # nobody looked: nothing can be said
     kilns, score = len(found), np.sort(units["score"].to_numpy())
     grid = [round(threshold + 0.01 * step, 2) for step in range(1, int((0.95 - threshold) / 0.01) + 1)]
     curve = []
@@ -133,21 +136,21 @@ def estimate(units: pd.DataFrame, found: np.ndarray, strata: list[Stratum], thre
         kept = int((found >= point).sum())
         gained = [stratum for stratum in looked if stratum.low >= point and point < threshold]
         more = sum(stratum.chips * stratum.kilns / stratum.sampled for stratum in gained)
-        rest, rest_low, rest_high = missed([stratum for stratum in looked if stratum not in gained])
+        rest, rest_low, rest_high = missed([stratum for stratum in strata if stratum not in gained])
         acquired = int(len(score) - np.searchsorted(score, point))
         curve.append(
             {
                 "threshold": point,
                 "acquired_km2": round(acquired * CHIP_M**2 / 1e6, 3),
                 "acquired_share": round(acquired / max(len(score), 1), 4),
-                **_recall(kept + more, kilns - kept, rest, rest_low, rest_high),
+                **_recall(0 if blind else kept + more, 0 if blind else kilns - kept, rest, rest_low, rest_high),
             }
         )
     return {
         "threshold": threshold,
         "kilns_found": kilns,
-        "kilns_missed": {"value": round(total, 1), "ci95": [round(low, 1), round(high, 1)]},
-        **_recall(kilns, 0, total, low, high),
+        "kilns_missed": {"value": round(total, 1), "ci95": [round(low, 1), None if high == np.inf else round(high, 1)]},
+        **_recall(0 if blind else kilns, 0, total, low, high),
         "land_km2": round(len(score) * CHIP_M**2 / 1e6, 3),
         "not_looked_at": sum(stratum.chips for stratum in strata if not stratum.sampled),
         "strata": [vars(stratum) for stratum in strata],
@@ -165,13 +168,16 @@ def _recall(kept: float, dropped: float, rest: float, low: float, high: float) -
 
 def in_words(result: dict[str, Any]) -> str:
     """The estimate as a few lines to read."""
+    if result["recall"] is None and result["kilns_found"]:
+        return "audit: none of the rejected land was looked at: nothing can be said of the screen's recall"
     if result["recall"] is None:
         return "audit: no kiln was found, on acquired land or off it: nothing can be said of the screen's recall"
     value, (low, high) = result["kilns_missed"]["value"], result["kilns_missed"]["ci95"]
+    most = "any number" if high is None else f"{high:.0f}"
     lines = [
         f"audit: the screen keeps {result['recall']:.1%} of the kilns that the second look can see "
         f"(95 % interval {result['recall_low']:.1%} to {result['recall_high']:.1%})",
-        f"  {result['kilns_found']} found on acquired land, about {value:.0f} lost elsewhere ({low:.0f} to {high:.0f})",
+        f"  {result['kilns_found']} found on acquired land, about {value:.0f} lost elsewhere ({low:.0f} to {most})",
         "  recall    threshold   land acquired",
     ]
     for target in TARGETS:

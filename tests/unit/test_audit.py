@@ -129,6 +129,16 @@ def test_nothing_found_is_not_nothing_missed():
     assert high == pytest.approx(36.89, abs=0.01)  # ten times the exact upper limit of a Poisson mean for no event
 
 
+def test_what_nobody_looked_at_may_hold_any_number():
+    unseen = Stratum("unseen", 0, 1000, 0, 0)
+    assert missed([unseen, Stratum("seen", 0, 100, 100, 1)])[::2] == (1, np.inf)
+    result = estimate(units(), np.array([0.5, 0.9]), [unseen], 0.3)
+    assert result["recall"] is None and "none of the rejected land was looked at" in in_words(result)
+    partly = estimate(units(), np.array([0.5, 0.9]), [unseen, Stratum("seen", 0, 100, 100, 1)], 0.3)
+    assert (partly["recall"], partly["recall_low"]) == (round(2 / 3, 4), 0)
+    assert "any number" in in_words(partly)
+
+
 def test_a_stratum_looked_at_whole_is_counted():
     total, low, high = missed([Stratum("all", 0, 50, 50, 4)])
     assert total == 4
