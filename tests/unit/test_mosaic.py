@@ -194,8 +194,7 @@ def test_signed_whole_numbers_stay(raster):
     assert valid.all() and (read == pixels).all()
 
 
-SHARED = Path(__file__).parents[3] / "shared"
-EMBEDDINGS = (SHARED if SHARED.exists() else Path("/work/shared")) / "data" / "embeddings"
+EMBEDDINGS = Path(__file__).parents[3] / "shared" / "data" / "embeddings"
 
 
 @pytest.mark.skipif(not EMBEDDINGS.exists(), reason="the sample of real embeddings is not part of the project")
