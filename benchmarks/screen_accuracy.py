@@ -30,7 +30,7 @@ from kilnscan.candidates import PIXEL_M, find_candidates  # noqa: E402
 from kilnscan.config import load_config  # noqa: E402
 from kilnscan.evaluate import match, wilson  # noqa: E402
 from kilnscan.features import layout_of  # noqa: E402
-from kilnscan.recall import THRESHOLDS, leave_one_out  # noqa: E402
+from kilnscan.recall import THRESHOLDS, Curve, leave_one_out  # noqa: E402
 from kilnscan.train_screen import Region, Settings, grid, kilns_on, screen  # noqa: E402
 from kilnscan.training import region_labels, screen_reader  # noqa: E402
 
@@ -100,22 +100,29 @@ def print_table(regions: list[Region], settings: Settings, folds: dict) -> None:
         )
     curves = [fold.curve for fold in folds.values()]
     total = sum(len(curve.kept_at) for curve in curves)
-    print(
-        "\nOne threshold for all, chosen with hindsight:\n\n| kilns kept | threshold | area acquired | times the best |"
-    )
-    print("|---|---|---|---|")
+    print("\nOne threshold for all, chosen with hindsight:\n")
+    print("| kilns kept | threshold | area acquired | times the best |\n|---|---|---|---|")
     for target in TARGETS:
-        enough = [t for t in THRESHOLDS if sum((c.kept_at >= t).sum() for c in curves) >= target * total]
-        if not enough:
-            most = sum((c.kept_at >= THRESHOLDS[0]).sum() for c in curves) / total
-            print(f"| {target} | not reached: {most:.3f} at {THRESHOLDS[0]} | | |")
-            continue
-        rows = [curve.at(enough[-1]) for curve in curves]
-        area, valid, best = (sum(row[key] for row in rows) for key in ("acquired_km2", "valid_km2", "ideal_km2"))
-        print(
-            f"| {sum(row['kept'] for row in rows) / total:.3f} | {enough[-1]:.2f} | {area / valid:.1%} "
-            f"| {area / best:.1f} |"
-        )
+        point, sums = at_recall(curves, target)
+        if point is None:
+            print(f"| {target} | not reached: {sums['kept'] / total:.3f} at {THRESHOLDS[0]} | | |")
+        else:
+            print(
+                f"| {sums['kept'] / total:.3f} | {point:.2f} | {sums['acquired_km2'] / sums['valid_km2']:.1%} "
+                f"| {sums['acquired_km2'] / sums['ideal_km2']:.1f} |"
+            )
+
+
+def at_recall(curves: list[Curve], target: float) -> tuple[float | None, dict[str, float]]:
+    """The highest threshold for all that keeps `target` of the kilns, and the sums of the curves' figures there.
+
+    None, and the sums at the lowest threshold, where none keeps so many.
+    """
+    kept = np.concatenate([curve.kept_at for curve in curves])
+    enough = [point for point in THRESHOLDS if (kept >= point).sum() >= target * len(kept)]
+    rows = [curve.at(enough[-1] if enough else THRESHOLDS[0]) for curve in curves]
+    sums = {key: sum(row[key] for row in rows) for key in ("kept", "acquired_km2", "ideal_km2", "valid_km2")}
+    return (enough[-1] if enough else None), sums
 
 
 def print_groups(regions: list[Region], settings: Settings) -> None:
@@ -144,15 +151,12 @@ def print_groups(regions: list[Region], settings: Settings) -> None:
         )
 
 
-def _cost(curves: list, target: float) -> str:
+def _cost(curves: list[Curve], target: float) -> str:
     """Area for a recall of `target` with one threshold for all, in times the best."""
-    kept = np.concatenate([curve.kept_at for curve in curves])
-    enough = [t for t in THRESHOLDS if (kept >= t).sum() >= target * len(kept)]
-    if not enough:
-        return f"not reached ({(kept >= THRESHOLDS[0]).mean():.3f})"
-    rows = [curve.at(enough[-1]) for curve in curves]
-    area, best = (sum(row[key] for row in rows) for key in ("acquired_km2", "ideal_km2"))
-    return f"{area / best:.1f}"
+    point, sums = at_recall(curves, target)
+    if point is None:
+        return f"not reached ({sums['kept'] / sum(len(curve.kept_at) for curve in curves):.3f})"
+    return f"{sums['acquired_km2'] / sums['ideal_km2']:.1f}"
 
 
 def main() -> None:

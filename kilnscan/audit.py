@@ -59,6 +59,25 @@ def strata_names(threshold: float) -> list[str]:
     return names + [f"candidate scored {a:.2f} to {b:.2f}" for a, b in pairwise(edges)]
 
 
+def strata_of(units: pd.DataFrame, threshold: float) -> list[dict[str, Any]]:
+    """Name, least score and number of chips of each stratum of `units` (score, hint)."""
+    number, lows = stratum_of(units, threshold), [0.0, 0.0, *strata_edges(threshold)[:-1]]
+    return [
+        {"name": name, "low": low, "chips": int((number == stratum).sum())}
+        for stratum, (name, low) in enumerate(zip(strata_names(threshold), lows, strict=True))
+    ]
+
+
+def looked_at(strata: list[dict[str, Any]], sample: pd.DataFrame) -> list[Stratum]:
+    """The strata of `strata_of` with what was found in the chips of `sample`: stratum and kilns, None if not seen."""
+    groups = sample[sample["kilns"].notna()].groupby("stratum")["kilns"]
+    looked, seen = groups.size(), groups.sum()
+    return [
+        Stratum(**stratum, sampled=int(looked.get(number, 0)), kilns=int(seen.get(number, 0)))
+        for number, stratum in enumerate(strata)
+    ]
+
+
 def draw(units: pd.DataFrame, threshold: float, size: int, seed: int) -> pd.DataFrame:
     """Sample rejected chips: rows of `units` (epsg, i, j, score, hint) with their `stratum`, sorted by place.
 
@@ -127,8 +146,9 @@ def estimate(units: pd.DataFrame, found: np.ndarray, strata: list[Stratum], thre
     goes on at the borders of the strata. Recall is None while nothing at all was found, or nothing looked at.
     """
     looked = [stratum for stratum in strata if stratum.sampled]
-    total, low, high = missed(strata)
     blind = not looked and any(stratum.chips for stratum in strata)  # nobody looked: nothing can be said
+    shares = _unknown if blind else _recall
+    total, low, high = missed(strata)
     kilns, score = len(found), np.sort(units["score"].to_numpy())
     grid = [round(threshold + 0.01 * step, 2) for step in range(1, int((0.95 - threshold) / 0.01) + 1)]
     curve = []
@@ -143,14 +163,14 @@ def estimate(units: pd.DataFrame, found: np.ndarray, strata: list[Stratum], thre
                 "threshold": point,
                 "acquired_km2": round(acquired * CHIP_M**2 / 1e6, 3),
                 "acquired_share": round(acquired / max(len(score), 1), 4),
-                **_recall(0 if blind else kept + more, 0 if blind else kilns - kept, rest, rest_low, rest_high),
+                **shares(kept + more, kilns - kept, rest, rest_low, rest_high),
             }
         )
     return {
         "threshold": threshold,
         "kilns_found": kilns,
         "kilns_missed": {"value": round(total, 1), "ci95": [round(low, 1), None if high == np.inf else round(high, 1)]},
-        **_recall(0 if blind else kilns, 0, total, low, high),
+        **shares(kilns, 0, total, low, high),
         "land_km2": round(len(score) * CHIP_M**2 / 1e6, 3),
         "not_looked_at": sum(stratum.chips for stratum in strata if not stratum.sampled),
         "strata": [vars(stratum) for stratum in strata],
@@ -161,9 +181,13 @@ def estimate(units: pd.DataFrame, found: np.ndarray, strata: list[Stratum], thre
 def _recall(kept: float, dropped: float, rest: float, low: float, high: float) -> dict[str, Any]:
     """Recall where `kept` are found, `dropped` known to be lost and the rest estimated; None if there are no kilns."""
     if not kept + dropped + rest:
-        return {"recall": None, "recall_low": None, "recall_high": None}
+        return _unknown()
     shares = [kept / (kept + dropped + more) if kept else 0.0 for more in (rest, high, low)]
     return dict(zip(("recall", "recall_low", "recall_high"), (round(share, 4) for share in shares), strict=True))
+
+
+def _unknown(*_: float) -> dict[str, Any]:
+    return dict.fromkeys(("recall", "recall_low", "recall_high"))
 
 
 def in_words(result: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kilnscan.errors import VectorError
-from kilnscan.lattice import CHIP_M
+from kilnscan.lattice import chip_holding
 from kilnscan.merge import merge
 from kilnscan.tables import centres
 
@@ -37,7 +37,7 @@ def count_detections(sample: pd.DataFrame, tables: list[gpd.GeoDataFrame], least
         )  # fmt: skip
         kept = likely.iloc[np.unique(keeper)]
         for x, y in zip(kept["x"], kept["y"], strict=True):
-            chip = (epsg, int(x // CHIP_M), int(y // CHIP_M))
+            chip = (epsg, *chip_holding(x, y))
             if chip in counts:
                 counts[chip] += 1
     return list(counts.values())

@@ -9,7 +9,7 @@ import pandas as pd
 
 from kilnscan.files import replacing, write_text
 from kilnscan.grid import Tile, transformer
-from kilnscan.lattice import CHIP_M
+from kilnscan.lattice import chip_holding
 
 WIDTH, HEIGHT, MARGIN = 560, 360, 56  # pixels of the picture
 
@@ -26,7 +26,7 @@ def chip_scores_of_kilns(
     found = []
     for lon, lat, tile in zip(kilns["lon"], kilns["lat"], kilns["tile"], strict=True):
         x, y = transformer(4326, epsg_of[tile]).transform(lon, lat)
-        found.append(max(scores.get((epsg_of[tile], int(x // CHIP_M), int(y // CHIP_M)), 0.0), threshold))
+        found.append(max(scores.get((epsg_of[tile], *chip_holding(x, y)), 0.0), threshold))
     return np.array(found)
 
 

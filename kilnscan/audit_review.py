@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import shapely
 from PIL import Image, ImageDraw
@@ -16,11 +15,14 @@ from kilnscan.files import replacing, write_json
 from kilnscan.grid import to_lonlat, transformer
 from kilnscan.imagery import read_chip
 from kilnscan.lattice import CHIP_M, chip_bounds
+from kilnscan.pictures import stretched
 
 CHIP_PX = 256  # edge of a chip in a picture, which shows it and its eight neighbours
 
 
-def write_review(sample: pd.DataFrame, names: list[str], imagery: list[dict[str, Any]], store: Path, csv_path: Path):
+def write_review(
+    sample: pd.DataFrame, names: list[str], imagery: list[dict[str, Any]], store: Path, csv_path: Path
+) -> None:
     """Write review.csv, chips.geojson and pictures/ beside each other.
 
     `sample` has epsg, i, j and stratum, `names` those of the strata; `imagery` are the tiles' records of chips in
@@ -49,19 +51,12 @@ def write_review(sample: pd.DataFrame, names: list[str], imagery: list[dict[str,
 
 def _picture(epsg: int, i: int, j: int, chips: dict[tuple[int, int, int], str], store: Path) -> Image.Image:
     """A chip outlined among its neighbours, stretched to their brightness; grey where there is no imagery."""
-    parts = {
-        (di, dj): read_chip(store / f"{chips[epsg, i + di, j + dj]}.tif")
-        for di in (-1, 0, 1)
-        for dj in (-1, 0, 1)
-        if (epsg, i + di, j + dj) in chips
-    }
-    whole = Image.new("RGB", (3 * CHIP_PX, 3 * CHIP_PX), (160, 160, 160))
-    if parts:
-        values = np.concatenate([to_rgb(pixels)[valid] for pixels, valid in parts.values()])
-        low, high = np.percentile(values, (1, 99)) if values.size else (0, 1)
-        for (di, dj), (pixels, _) in parts.items():
-            shown = np.clip((to_rgb(pixels).astype(float) - low) / max(high - low, 1) * 255, 0, 255).astype(np.uint8)
-            tile = Image.fromarray(shown).resize((CHIP_PX, CHIP_PX), Image.Resampling.BICUBIC)
-            whole.paste(tile, ((di + 1) * CHIP_PX, (1 - dj) * CHIP_PX))
+    around = [(i + di, j + dj) for di in (-1, 0, 1) for dj in (-1, 0, 1) if (epsg, i + di, j + dj) in chips]
+    parts = []
+    for chip in around:
+        pixels, valid = read_chip(store / f"{chips[epsg, *chip]}.tif")
+        parts.append((chip_bounds(chip), to_rgb(pixels).transpose(2, 0, 1), valid))
+    left, _, _, top = chip_bounds((i - 1, j + 1))
+    whole = stretched(parts, (left, top), 3, CHIP_PX, (160, 160, 160))
     ImageDraw.Draw(whole).rectangle([CHIP_PX, CHIP_PX, 2 * CHIP_PX, 2 * CHIP_PX], outline=(255, 255, 255), width=2)
     return whole

@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 import rasterio
 from rasterio.errors import RasterioError
-from rasterio.windows import Window
 
 from kilnscan.candidates import HILL, smooth_probability
 from kilnscan.errors import TableError
 from kilnscan.grid import PIXEL_M, Tile
 from kilnscan.lattice import CHIP_M
 from kilnscan.recall import chip_scores
-from kilnscan.screened import candidates_of_tile
+from kilnscan.screened import candidates_of_tile, read_screen
 
 CHIP_PX = round(CHIP_M / PIXEL_M)
 ROWS = 32  # rows of chips looked at together
@@ -33,6 +32,11 @@ def units_of_tile(screen: str | Path, tile: Tile) -> pd.DataFrame:
     chips = sorted(set(scores) | set(hints))
     rows = [(tile.epsg, i, j, (i, j) in hints, scores.get((i, j), 0.0), hints.get((i, j), 0.0)) for i, j in chips]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def read_units(paths: list[str]) -> pd.DataFrame:
+    """The chips of all tiles, from the tiles' tables (`join_units`)."""
+    return join_units([pd.read_parquet(path) for path in paths])
 
 
 def join_units(tables: list[pd.DataFrame]) -> pd.DataFrame:
@@ -55,14 +59,11 @@ def _hints(screen: str | Path, tile: Tile) -> dict[tuple[int, int], float]:
         with rasterio.open(screen) as source:
             for first in range(rows.start, rows.stop, ROWS):
                 some = range(first, min(first + ROWS, rows.stop))
-                window = Window(
-                    round((columns.start * CHIP_M - source.transform.c) / PIXEL_M) - reach,
-                    round((source.transform.f - some.stop * CHIP_M) / PIXEL_M) - reach,
-                    len(columns) * CHIP_PX + 2 * reach,
-                    len(some) * CHIP_PX + 2 * reach,
-                )
-                valid = _read(source, window, mask=True) > 0
-                smooth, weight = smooth_probability(np.where(valid, _read(source, window), 0))
+                bounds = (
+                    columns.start * CHIP_M, some.start * CHIP_M, columns.stop * CHIP_M, some.stop * CHIP_M,
+                )  # fmt: skip
+                probability, valid = read_screen(source, bounds, reach)
+                smooth, weight = smooth_probability(np.where(valid, probability, 0))
                 inner = np.s_[reach : valid.shape[0] - reach, reach : valid.shape[1] - reach]
                 shape = (len(some), CHIP_PX, len(columns), CHIP_PX)
                 highest = smooth[inner].reshape(shape).max(axis=(1, 3)) / (255 * weight)
@@ -76,16 +77,3 @@ def _hints(screen: str | Path, tile: Tile) -> dict[tuple[int, int], float]:
     except RasterioError as error:
         raise TableError(f"The screen raster {screen} is damaged ({error}): delete it and run again.") from error
     return found
-
-
-def _read(source: rasterio.DatasetReader, window: Window, mask: bool = False) -> np.ndarray:
-    """Pixels or mask of a window that may reach beyond the raster, 0 there."""
-    out = np.zeros((window.height, window.width), np.uint8)
-    top, left = max(window.row_off, 0), max(window.col_off, 0)
-    bottom = min(window.row_off + window.height, source.height)
-    right = min(window.col_off + window.width, source.width)
-    if top < bottom and left < right:
-        part = Window(left, top, right - left, bottom - top)
-        into = np.s_[top - window.row_off : bottom - window.row_off, left - window.col_off : right - window.col_off]
-        out[into] = source.read_masks(1, window=part) if mask else source.read(1, window=part)
-    return out

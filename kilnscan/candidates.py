@@ -55,34 +55,33 @@ def smooth_probability(probability: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 @numba.njit(nogil=True, cache=True)
+def _is_seed(smooth, r, c):  # pragma: no cover (compiled)
+    """Whether no pixel within REACH has more than twice the value of one, and none within SEED_REACH goes before it."""
+    rows, columns = smooth.shape
+    value = smooth[r, c]
+    for y in range(max(r - REACH, 0), min(r + REACH + 1, rows)):
+        for x in range(max(c - REACH, 0), min(c + REACH + 1, columns)):
+            other = smooth[y, x]
+            if other > 2 * value:
+                return False
+            if other >= value and max(abs(y - r), abs(x - c)) <= SEED_REACH and (other > value or (y, x) < (r, c)):
+                return False
+    return True
+
+
+@numba.njit(nogil=True, cache=True)
 def find_seeds(smooth: np.ndarray, least: int) -> np.ndarray:  # pragma: no cover (compiled)
     """Rows and columns (seed, 2) where `smooth` is at least `least` and the greatest within SEED_REACH.
 
     Of equals the one north, then west. A seed must also be half of the greatest within REACH: a shoulder of a kiln is
     none. Sorted from north to south, then west to east.
     """
-    rows, columns = smooth.shape
-    found = []
-    for r in range(rows):
-        for c in range(columns):
-            value = smooth[r, c]
-            if value < least:
-                continue
-            seed = True
-            for y in range(max(r - REACH, 0), min(r + REACH + 1, rows)):
-                for x in range(max(c - REACH, 0), min(c + REACH + 1, columns)):
-                    other = smooth[y, x]
-                    if other > 2 * value or (
-                        max(abs(y - r), abs(x - c)) <= SEED_REACH
-                        and (other > value or (other == value and (y < r or (y == r and x < c))))
-                    ):
-                        seed = False
-                    if not seed:
-                        break
-                if not seed:
-                    break
-            if seed:
-                found.append((r, c))
+    found = [
+        (r, c)
+        for r in range(smooth.shape[0])
+        for c in range(smooth.shape[1])
+        if smooth[r, c] >= least and _is_seed(smooth, r, c)
+    ]
     out = np.empty((len(found), 2), np.int64)
     for n in range(len(found)):
         out[n, 0], out[n, 1] = found[n]

@@ -14,6 +14,7 @@ from functools import cache
 
 import numpy as np
 
+from kilnscan.config import BANDS
 from kilnscan.errors import ImageryError, ModelError
 from kilnscan.kernels import (
     CELL,
@@ -36,7 +37,6 @@ INDICES = {  # name: (bands added, bands subtracted); the value is (added - subt
     "clay": (("B11",), ("B12",)),
     "bare": (("B11", "B04"), ("B08", "B02")),
 }
-REFLECTIVE = {"B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"}
 MOST_FEATURES = 256
 
 SURROUNDINGS = (13, 51)  # widths of surroundings in cells
@@ -64,16 +64,16 @@ class Layout:
 
 @cache
 def _layout(bands: tuple[str, ...]) -> Layout:
-    reflective = [band for band in bands if band in REFLECTIVE]
+    reflective = [band for band in bands if band in BANDS]
     rows: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = [("light", tuple(reflective), ())] if reflective else []
     rows += [(name, plus, minus) for name, (plus, minus) in INDICES.items() if set(plus + minus) <= set(bands)]
     shaped = len(rows)
-    for statistic in dict.fromkeys(band.partition("_")[2] for band in bands if band.partition("_")[0] in REFLECTIVE):
+    for statistic in dict.fromkeys(band.partition("_")[2] for band in bands if band.partition("_")[0] in BANDS):
         for name, signs in INDICES.items() if statistic else ():
             plus, minus = (tuple(f"{band}_{statistic}" for band in sign) for sign in signs)
             if set(plus + minus) <= set(bands):
                 rows.append((f"{name}_{statistic}", plus, minus))
-    rows += [(band, (band,), ()) for band in bands if band.partition("_")[0] not in REFLECTIVE]
+    rows += [(band, (band,), ()) for band in bands if band.partition("_")[0] not in BANDS]
     planes = [name for name, _, _ in rows]
     plus, minus = (np.array([[band in row[k] for band in bands] for row in rows], bool) for k in (1, 2))
     features = _names(planes, shaped)

@@ -58,6 +58,11 @@ def chip_bounds(chip: Vertex, chip_m: float = CHIP_M) -> Bounds:
     return i * chip_m, j * chip_m, (i + 1) * chip_m, (j + 1) * chip_m
 
 
+def chip_holding(x: float, y: float, chip_m: float = CHIP_M) -> Vertex:
+    """The chip that a point in UTM metres lies in."""
+    return int(x // chip_m), int(y // chip_m)
+
+
 def chips_of(windows: list[Vertex]) -> list[Vertex]:
     """The chips of several windows, sorted, each named once: the area acquired."""
     return sorted({chip for window in windows for chip in chips_of_window(window)})

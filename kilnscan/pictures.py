@@ -104,12 +104,27 @@ def _picture(
                 parts.append((chip_bounds((i, j)), *read_chip(store / f"{chips[epsg, i, j]}.tif")))
     if not parts:
         return None
-    values = np.concatenate([pixels[:, valid] for _, pixels, valid in parts], axis=1)
+    return stretched(parts, (left, top), 2, CHIP_PX, (200, 200, 200))
+
+
+def stretched(
+    parts: list[tuple[Bounds, np.ndarray, np.ndarray]],
+    corner: tuple[float, float],
+    chips: int,
+    chip_px: int,
+    ground: tuple[int, int, int],
+) -> Image.Image:
+    """Chips in one picture of `chips` by `chips`, stretched to their own brightness; `ground` where there is none.
+
+    `parts` are bounds in metres, pixels (3, row, column) and validity (row, column) of each; `corner` is the left and
+    the top edge of the picture, `chip_px` the edge of a chip in it.
+    """
+    whole = Image.new("RGB", (chips * chip_px, chips * chip_px), ground)
+    values = np.concatenate([pixels[:, valid] for _, pixels, valid in parts], axis=1) if parts else np.empty(0)
     low, high = np.percentile(values, (1, 99)) if values.size else (0, 1)
-    side = CHIP_PX
-    whole = Image.new("RGB", (2 * CHIP_PX, 2 * CHIP_PX), (200, 200, 200))
     for (west, _, _, north), pixels, _ in parts:
         shown = np.clip((pixels - low) / max(high - low, 1) * 255, 0, 255).astype(np.uint8).transpose(1, 2, 0)
-        tile = Image.fromarray(shown).resize((side, side), Image.Resampling.BICUBIC)
-        whole.paste(tile, (round((west - left) / CHIP_M) * side, round((top - north) / CHIP_M) * side))
+        tile = Image.fromarray(shown).resize((chip_px, chip_px), Image.Resampling.BICUBIC)
+        place = round((west - corner[0]) / CHIP_M) * chip_px, round((corner[1] - north) / CHIP_M) * chip_px
+        whole.paste(tile, place)
     return whole

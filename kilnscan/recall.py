@@ -18,7 +18,7 @@ from kilnscan.candidates import LOWEST, find_candidates
 from kilnscan.evaluate import wilson
 from kilnscan.forest import Forest
 from kilnscan.grid import PIXEL_M
-from kilnscan.lattice import CHIP_M, Vertex, chip_bounds, chips_of, windows_of
+from kilnscan.lattice import CHIP_M, Vertex, chip_bounds, chip_holding, chips_of, windows_around, windows_of
 from kilnscan.train_screen import Region, Settings, grid, grow, kilns_on, quarters, screen
 
 THRESHOLDS = tuple(round(LOWEST + 0.01 * step, 2) for step in range(91))
@@ -57,10 +57,9 @@ class Curve:
 def chip_scores(candidates: gpd.GeoDataFrame) -> dict[Vertex, float]:
     """The chips that candidates (UTM metres, with `score`) acquire, and the highest threshold that still does."""
     scores: dict[Vertex, float] = {}
-    for row in range(len(candidates)):
-        one = candidates.iloc[row : row + 1]
-        for chip in chips_of(windows_of(one)):
-            scores[chip] = max(scores.get(chip, 0.0), float(one.score.iloc[0]))
+    for polygon, score in zip(candidates.geometry, candidates["score"].tolist(), strict=True):
+        for chip in chips_of(windows_around(polygon)):
+            scores[chip] = max(scores.get(chip, 0.0), score)
     return scores
 
 
@@ -71,7 +70,8 @@ def kept_at(footprints: np.ndarray, scores: dict[Vertex, float]) -> np.ndarray:
 
 def _under(footprint: shapely.Geometry) -> list[Vertex]:
     """Chips that hold some of a footprint."""
-    left, bottom, right, top = (int(edge // CHIP_M) for edge in footprint.bounds)
+    west, south, east, north = footprint.bounds
+    (left, bottom), (right, top) = chip_holding(west, south), chip_holding(east, north)
     chips = [(i, j) for i in range(left, right + 1) for j in range(bottom, top + 1)]
     return [chip for chip in chips if footprint.intersection(shapely.box(*chip_bounds(chip))).area > 0]
 

@@ -10,9 +10,10 @@ import shapely
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from kilnscan.blocks import paste
 from kilnscan.candidates import HALO, find_candidates
 from kilnscan.errors import TableError
-from kilnscan.grid import PIXEL_M, SCREEN_HALO_M, SQUARE_M, Tile
+from kilnscan.grid import PIXEL_M, SCREEN_HALO_M, SQUARE_M, Bounds, Tile
 
 BLOCK = 2048
 """Pixels on a side: candidates are local, so blocks change memory and nothing else."""
@@ -52,19 +53,26 @@ def candidates_of_tile(screen: str | Path, tile: Tile, threshold: float) -> gpd.
 
 
 def _in_block(
-    source: rasterio.DatasetReader,
-    bounds: tuple[float, float, float, float],
-    own: shapely.Geometry,
-    epsg: int,
-    threshold: float,
+    source: rasterio.DatasetReader, bounds: Bounds, own: shapely.Geometry, epsg: int, threshold: float
 ) -> gpd.GeoDataFrame:
+    origin = round(bounds[0] / PIXEL_M) - HALO, round(-bounds[3] / PIXEL_M) - HALO
+    return find_candidates(*read_screen(source, bounds, HALO), origin, threshold, own, epsg)
+
+
+def read_screen(source: rasterio.DatasetReader, bounds: Bounds, halo: int) -> tuple[np.ndarray, np.ndarray]:
+    """Probability (uint8) and validity (row, column) of `bounds` (UTM metres) and `halo` pixels on every side.
+
+    Beyond the raster nothing is valid.
+    """
     left, bottom, right, top = bounds
-    column, row = round(left / PIXEL_M) - HALO, round(-top / PIXEL_M) - HALO
-    window = Window(
-        column - round(source.transform.c / PIXEL_M),
-        row + round(source.transform.f / PIXEL_M),
-        round((right - left) / PIXEL_M) + 2 * HALO,
-        round((top - bottom) / PIXEL_M) + 2 * HALO,
-    )
-    valid = source.read_masks(1, window=window) > 0
-    return find_candidates(source.read(1, window=window), valid, (column, row), threshold, own, epsg)
+    column = round((left - source.transform.c) / PIXEL_M) - halo
+    row = round((source.transform.f - top) / PIXEL_M) - halo
+    rows, columns = round((top - bottom) / PIXEL_M) + 2 * halo, round((right - left) / PIXEL_M) + 2 * halo
+    probability, mask = np.zeros((2, rows, columns), np.uint8)
+    first_row, first_column = max(row, 0), max(column, 0)
+    last_row, last_column = min(row + rows, source.height), min(column + columns, source.width)
+    if first_row < last_row and first_column < last_column:
+        part = Window(first_column, first_row, last_column - first_column, last_row - first_row)
+        paste(probability, source.read(1, window=part), first_row - row, first_column - column)
+        paste(mask, source.read_masks(1, window=part), first_row - row, first_column - column)
+    return probability, mask > 0

@@ -89,40 +89,38 @@ def fit(samples: Sequence[Sequence[Sample]], bands: list[str], settings: Setting
     """
     features, kiln, weights = [], [], []
     for held in samples:
-        classes = np.concatenate([kiln for _, kiln in held])
+        here = np.concatenate([kiln for _, kiln in held])
         features += [found for found, _ in held]
-        kiln.append(classes)
-        weights.append(np.where(classes, settings.kiln_weight / max(classes.sum(), 1), 1 / max((~classes).sum(), 1)))
+        kiln.append(here)
+        weights.append(np.where(here, settings.kiln_weight / max(here.sum(), 1), 1 / max((~here).sum(), 1)))
+    table, is_kiln, weight = np.concatenate(features), np.concatenate(kiln), np.concatenate(weights)
+    weight /= weight.mean()  # relative weights are what counts; scikit-learn likes them about 1
+    if is_kiln.all():
+        raise VectorError("All training land lies near a labelled kiln: give imagery that shows some land without.")
+    alike = {"random_state": settings.seed, "n_jobs": jobs}
     model = RandomForestClassifier(
         settings.trees,
         max_depth=settings.depth,
         min_samples_leaf=settings.smallest_leaf,
         max_features=settings.features_per_split,
-        random_state=settings.seed,
-        n_jobs=jobs,
-    )
-    # relative weights are what counts; scikit-learn likes them about 1
-    weight, table, classes = np.concatenate(weights), np.concatenate(features), np.concatenate(kiln)
-    if classes.all():
-        raise VectorError("All training land lies near a labelled kiln: give imagery that shows some land without.")
-    model.fit(table, classes, sample_weight=weight / weight.mean())
-    glanced = table[classes][:, layout_of(bands).gate]
-    gate = np.quantile(glanced, settings.gate_loss, axis=0, method="lower").astype(np.float32)
-    matters = {
-        name: round(float(share), 4)
-        for name, share in zip(feature_names(bands), model.feature_importances_, strict=True)
-    }
-    passing = (table[:, layout_of(bands).gate] >= gate).all(axis=1)
-    if classes[passing].all() or not classes[passing].any():
+        **alike,
+    ).fit(table, is_kiln, weight)
+    glanced = table[:, layout_of(bands).gate]
+    gate = np.quantile(glanced[is_kiln], settings.gate_loss, axis=0, method="lower").astype(np.float32)
+    passing = (glanced >= gate).all(axis=1)
+    if is_kiln[passing].all() or not is_kiln[passing].any():
         passing[:] = True  # the gate alone tells the samples apart; the early trees still need both classes
     early = RandomForestClassifier(
         settings.early_trees,
         max_depth=settings.early_depth,
         min_samples_leaf=settings.early_leaf,
         max_features=None,
-        random_state=settings.seed,
-        n_jobs=jobs,
-    ).fit(table[passing][:, layout_of(bands).gate], classes[passing], weight[passing] / weight.mean())
+        **alike,
+    ).fit(glanced[passing], is_kiln[passing], weight[passing])
+    matters = {
+        name: round(float(share), 4)
+        for name, share in zip(feature_names(bands), model.feature_importances_, strict=True)
+    }
     return Forest(bands, Trees.from_sklearn(model), gate, Trees.from_sklearn(early), trained_on={"importance": matters})
 
 

@@ -83,8 +83,7 @@ rule audit_imagery:
         "../scripts/acquire_audit_imagery.py"
 
 
-rule audit_detect:
-    """Let the detector look at a tile's sampled chips."""
+use rule detect as audit_detect with:
     input:
         imagery="<results>/tiles/{tile}/audit_imagery.json",
         model=outside(settings.detect.model),
@@ -94,20 +93,6 @@ rule audit_detect:
         "<logs>/{tile}/audit_detect.log",
     benchmark:
         "<benchmarks>/{tile}/audit_detect.tsv"
-    conda:
-        "../envs/core.yaml"
-    threads: 2
-    resources:
-        mem_mb=growing(1024, 8),
-        runtime=growing(10, 2),
-    params:
-        model=content(settings.detect.model),
-        confidence=settings.detect.confidence,
-        resolution_m=settings.detect.resolution_m,
-        store="results/imagery",
-        code=code_of("detect_kilns"),
-    script:
-        "../scripts/detect_kilns.py"
 
 
 rule audit_review:

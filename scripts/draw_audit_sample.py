@@ -1,9 +1,7 @@
 """Draw a stratified random sample of the chips that the screen rejects."""
 
-import pandas as pd
-
-from kilnscan.audit import draw, strata_edges, strata_names, stratum_of
-from kilnscan.audit_units import join_units
+from kilnscan.audit import draw, strata_of
+from kilnscan.audit_units import read_units
 from kilnscan.console import job
 from kilnscan.files import write_json
 from kilnscan.forest import Forest
@@ -11,16 +9,10 @@ from kilnscan.forest import Forest
 
 def main(units: list[str], model: str, sample: str, threshold: float | None, size: int, seed: int) -> None:
     threshold = Forest.load(model).operating_point if threshold is None else threshold
-    table = join_units([pd.read_parquet(path) for path in units])
+    table = read_units(units)
     table = table[table["own"]]
-    number = stratum_of(table, threshold)
-    names = strata_names(threshold)
-    strata = [
-        {"name": name, "low": low, "chips": int((number == stratum).sum())}
-        for stratum, (name, low) in enumerate(zip(names, [0.0, 0.0, *strata_edges(threshold)[:-1]], strict=True))
-    ]
     chips = draw(table, threshold, size, seed)[["epsg", "i", "j", "stratum"]].to_dict("records")
-    write_json(sample, {"threshold": threshold, "strata": strata, "chips": chips})
+    write_json(sample, {"threshold": threshold, "strata": strata_of(table, threshold), "chips": chips})
 
 
 if "snakemake" in globals():

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from kilnscan.audit import Stratum, estimate, in_words
+from kilnscan.audit import estimate, in_words, looked_at
 from kilnscan.audit_answers import count_detections, only_seen, read_answers
 from kilnscan.audit_curve import chip_scores_of_kilns, write_curve
-from kilnscan.audit_units import join_units
+from kilnscan.audit_units import read_units
 from kilnscan.console import job
 from kilnscan.files import read_json, write_json
 from kilnscan.grid import Tile
@@ -13,7 +13,7 @@ from kilnscan.tables import read_table
 
 
 def main(inputs: dict, recall: str, curve: str, picture: str, params: dict) -> None:
-    drawn, units = read_json(inputs["sample"]), join_units([pd.read_parquet(path) for path in inputs["units"]])
+    drawn, units = read_json(inputs["sample"]), read_units(inputs["units"])
     chips = pd.DataFrame(drawn["chips"], columns=["epsg", "i", "j", "stratum"])
     if params["answers"]:
         chips["kilns"] = read_answers(params["answers"], chips)
@@ -21,15 +21,9 @@ def main(inputs: dict, recall: str, curve: str, picture: str, params: dict) -> N
         tables = [read_table(path) for path in inputs["detections"]]
         counts = count_detections(chips, tables, params["atlas"]["min_score"], params["atlas"])
         chips["kilns"] = only_seen(chips, counts, [read_json(path) for path in inputs["imagery"]])
-    chips = chips[chips["kilns"].notna()]
-    looked, seen = (chips.groupby("stratum")["kilns"].agg(how) for how in ("size", "sum"))
-    strata = [
-        Stratum(**stratum, sampled=int(looked.get(number, 0)), kilns=int(seen.get(number, 0)))
-        for number, stratum in enumerate(drawn["strata"])
-    ]
     tiles = [Tile.from_spec(spec) for spec in params["tiles"]]
     found = chip_scores_of_kilns(read_table(inputs["kilns"]), units, tiles, drawn["threshold"])
-    result = estimate(units[units["own"]], found, strata, drawn["threshold"])
+    result = estimate(units[units["own"]], found, looked_at(drawn["strata"], chips), drawn["threshold"])
     write_json(recall, {"looked_at_by": "person" if params["answers"] else "detector", **result})
     write_curve(result, curve, picture)
     print(f"\n{in_words(result)}\n  {recall}, curve.csv, curve.svg\n", flush=True)

@@ -10,11 +10,13 @@ import yaml
 from tests.servers import s3_server
 
 ROOT = Path(__file__).parents[2]
-RULES = {
-    name
-    for path in (ROOT / "rules").glob("*.smk")
-    for name in re.findall(r"^ *rule (\w+):", path.read_text(encoding="utf-8"), re.MULTILINE)
-} - {"scenes", "composites", "train", "audit"}  # these only collect
+RULE = re.compile(r"^ *(?:use rule \w+ as|rule) (\w+)(?: with)?:", re.MULTILINE)
+RULES = {name for path in (ROOT / "rules").glob("*.smk") for name in RULE.findall(path.read_text(encoding="utf-8"))} - {
+    "scenes",
+    "composites",
+    "train",
+    "audit",
+}  # these only collect
 FARGATE_MIB = {
     1: range(2048, 8193, 1024),
     2: range(4096, 16385, 1024),
