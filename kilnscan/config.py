@@ -266,6 +266,13 @@ class Imagery(Section):
     attribution: str = Field("Copernicus Sentinel data", description="Who must be named beside the pictures.")
     date: Day = Field("", description="`cog`: when it was taken, YYYY-MM-DD.")
     show: bool = Field(True, description="Whether the licence allows showing small pictures on the map.")
+    price_per_km2: float = Field(
+        0, ge=0, description="What you pay for a km2 of pixels, each once; 0 if nothing, or if it is paid already."
+    )
+    currency: str = Field("EUR", pattern=r"^[A-Z]{3}$", description="Of `price_per_km2` and `budget`.")
+    budget: float | None = Field(
+        None, ge=0, description="Acquisition stops before the region has cost more than this in all."
+    )
 
     @model_validator(mode="after")
     def _cog_needs_paths(self) -> "Imagery":
@@ -279,6 +286,26 @@ class Imagery(Section):
     def files(self) -> list[str]:
         """Files and URLs that `paths` names, in a fixed order."""
         return files_named(self.paths)
+
+
+class Plan(Section):
+    """`snakemake plan`: orders and what they would cost, before anything is acquired."""
+
+    prices: str | None = Field(
+        None, description="Price table with the columns of facts/imagery_prices.csv, which is used if empty."
+    )
+    products: list[str] = Field([], description="Products of the table to plan for; all if empty.")
+    extent_km: float = Field(
+        20, ge=1, le=1000, description="No order is wider or higher than this, so that one scene can hold it."
+    )
+    owned: Paths = Field(
+        [], description="Vector files of areas bought before, such as earlier orders: they are not ordered again."
+    )
+
+    @property
+    def owned_files(self) -> list[str]:
+        """Files that `owned` names, in a fixed order."""
+        return files_named(self.owned)
 
 
 class Detect(Section):
@@ -416,6 +443,7 @@ class Config(Section):
     tiling: Tiling = Tiling()
     screen: Screen = Screen()
     imagery: Imagery = Imagery()
+    plan: Plan = Plan()
     detect: Detect = Detect()
     atlas: Atlas = Atlas()
     audit: Audit = Audit()

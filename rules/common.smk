@@ -39,6 +39,8 @@ try:
         check_files("audit.answers", [settings.audit.answers])
     if settings.imagery.provider == "cog":
         check_files("imagery.paths", settings.imagery.files or [settings.imagery.paths])
+    check_files("plan.owned", settings.plan.owned_files)
+    check_files("plan.prices", filter(None, [settings.plan.prices]))
     check_files(
         "exposure",
         filter(None, (settings.exposure.schools, settings.exposure.population)),
