@@ -16,7 +16,9 @@ from kilnscan.grid import to_crs, to_lonlat
 from kilnscan.lattice import CHIP_M, Vertex, chip_bounds, chips_of, windows_around, windows_of
 from kilnscan.orders import outline, plan_orders
 from kilnscan.prices import CHIP_KM2, Product, read_prices
+from kilnscan.spending import Purse
 from kilnscan.tables import read_vector
+from kilnscan.xyz import TileService
 
 PROBES = 8
 """Windows that are looked at to learn how long detection takes on this machine."""
@@ -73,12 +75,12 @@ def need_of(tables: list[gpd.GeoDataFrame], owned: list[str], area_km2: float) -
 
 
 def make_plan(
-    need: Need, config: Plan, imagery: Imagery, detector: Detector, spent: float = 0.0
+    need: Need, config: Plan, imagery: Imagery, detector: Detector, store: Path = Path(), region: str = ""
 ) -> tuple[dict[str, Any], pd.DataFrame, dict[str, gpd.GeoDataFrame]]:
     """The plan, all orders as a table, and the orders of each product as polygons (EPSG:4326) for its portal.
 
     The plan's `products` are sorted by price. Hours are of the machine that plans, and so the only part of it that
-    differs from run to run. `spent` is what the budget has already paid for.
+    differs from run to run. `store` is where chips and the region's spending are kept.
     """
     products, tables, polygons = [], [], {}
     for product in read_prices(config.prices, config.products):
@@ -89,7 +91,7 @@ def make_plan(
     products.sort(key=lambda entry: (entry["currency"], entry["price"], entry["product"]))
     chips = sum(map(len, need.chips.values()))
     slow, fast = _seconds_per_window(detector)
-    price = round(chips * CHIP_KM2 * imagery.price_per_km2, 2)
+    purse = Purse.of(imagery, store, region)
     plan = {
         "candidates": len(need.single),
         "chips": chips,
@@ -99,10 +101,10 @@ def make_plan(
         "share": round(need.km2 / need.area_km2, 4) if need.area_km2 else 0.0,
         "run": {
             "provider": imagery.provider,
-            "price": price,
+            "price": round(_price(need, imagery, store), 2),
             "currency": imagery.currency,
             "budget": imagery.budget,
-            "spent": round(spent, 2),
+            "spent": round(purse.spent(), 2) if purse else 0.0,
             "megabytes": round(chips * 3 * (CHIP_M / _pixel_m(imagery)) ** 2 / 1e6, 1),
         },
         "detection": {
@@ -161,6 +163,16 @@ def _compared(need: Need, product: Product, orders: gpd.GeoDataFrame) -> dict[st
         "source": product.source,
         "read_on": product.read_on.isoformat(),
     }
+
+
+def _price(need: Need, imagery: Imagery, store: Path) -> float:
+    """What this region's provider takes for all chips, at most: files may not cover them all, some may be here."""
+    if imagery.provider != "xyz":
+        return sum(map(len, need.chips.values())) * CHIP_KM2 * imagery.price_per_km2
+    return sum(
+        sum(TileService(imagery, epsg, store / "web-tiles").charges(dict.fromkeys(sorted(chips), "")).values())
+        for epsg, chips in need.chips.items()
+    )
 
 
 def _pixel_m(imagery: Imagery) -> float:

@@ -9,7 +9,7 @@ import shapely
 from kilnscan.config import RGB, Stac
 from kilnscan.errors import ConfigError
 from kilnscan.grid import Tile, to_crs, zone_of
-from kilnscan.imagery import training_reader
+from kilnscan.providers import training_reader
 from kilnscan.reader import MosaicReader, Reader
 from kilnscan.scene_reader import SceneReader
 from kilnscan.scenes import find_scenes

@@ -147,6 +147,11 @@ def provider_files(wildcards):
     )
 
 
+def asked_slowly():
+    """1 where a web tile service is asked, so that one job at a time keeps its rate."""
+    return int(settings.imagery.provider == "xyz")
+
+
 def exposure_files(wildcards):
     """The exposure files that the region has."""
     return local_files(

@@ -31,6 +31,8 @@ rule plan_orders:
         plan=settings.plan.model_dump(mode="json"),
         provider=settings.imagery.model_dump(mode="json", exclude={"show"}),
         resolution_m=settings.detect.resolution_m,
+        store="results/imagery",
+        region=settings.region.name,
         area_km2=sum(tile.own.area for tile in tiles.values()) / 1e6,
         content=content(
             settings.detect.model,

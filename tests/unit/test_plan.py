@@ -83,7 +83,8 @@ def test_a_region_without_candidates_costs_nothing(tmp_path, detector):
 def test_the_plan_says_whether_the_budget_will_do(tmp_path, detector):
     need = need_of([candidates((500_000, 3_000_000))], [], 100)
     for budget, word in ((10.0, "; enough."), (1.0, "NOT enough")):
-        imagery = Imagery(price_per_km2=50, budget=budget)
+        rights = {"licence": "L", "attribution": "A"}
+        imagery = Imagery(provider="cog", paths="bought/*.tif", price_per_km2=50, budget=budget, **rights)
         plan, *_ = make_plan(need, Plan(prices=table(tmp_path, LINE)), imagery, detector)
         assert plan["run"]["price"] == round(4 * CHIP_M**2 / 1e6 * 50, 2)
         assert word in plan_words(plan, "x")
