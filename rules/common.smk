@@ -13,6 +13,7 @@ from kilnscan.files import content_name
 from kilnscan.fingerprint import fingerprint
 from kilnscan.grid import tiles_of
 from kilnscan.model_bands import with_model_bands
+from kilnscan.prices import TABLE
 
 
 def made_here(path):

@@ -37,7 +37,7 @@ rule plan_orders:
         content=content(
             settings.detect.model,
             *settings.plan.owned_files,
-            *filter(None, [settings.plan.prices]),
+            settings.plan.prices or TABLE,
         ),
         code=code_of("plan_orders"),
     script:
