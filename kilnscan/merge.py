@@ -20,7 +20,7 @@ def near_pairs(lon: np.ndarray, lat: np.ndarray, reach_m: float) -> tuple[np.nda
         return np.empty((0, 2), np.int64), np.empty(0)
     points = unit_vectors(lon, lat)
     pairs = cKDTree(points).query_pairs(2 * np.sin(reach_m / EARTH_M / 2), output_type="ndarray")
-    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    pairs = np.column_stack(np.divmod(np.sort(pairs[:, 0] * len(points) + pairs[:, 1]), len(points)))
     chord = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
     return pairs, 2 * EARTH_M * np.arcsin(chord / 2)
 
@@ -58,9 +58,9 @@ def _claim(pairs, metres, corners, distance_m, overlap):  # pragma: no cover (co
     keeper = np.arange(len(corners))
     for pair in range(len(pairs)):
         better, worse = pairs[pair]
-        if keeper[better] == better and keeper[worse] == worse:  # one stands for itself, the other is free
-            if metres[pair] < distance_m or _iou(corners[better], corners[worse]) > overlap:
-                keeper[worse] = better
+        free = keeper[better] == better and keeper[worse] == worse  # nobody stands for them yet
+        if free and (metres[pair] < distance_m or _iou(corners[better], corners[worse]) > overlap):
+            keeper[worse] = better
     return keeper
 
 
