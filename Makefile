@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := -c requirements.lock
 
-.PHONY: demo test env dev-env train-env lint format lock site countries delhi kill-test bench-composite screen-accuracy bench-screen bench-orders planning profile clean
+.PHONY: demo test env dev-env train-env lint format lock site countries delhi kill-test bench-composite screen-accuracy bench-screen bench-orders planning profile clean bench-merge
 
 demo: env
 	$(BIN)/snakemake
@@ -57,7 +57,7 @@ format: dev-env
 # pin everything anew (needs uv)
 lock:
 	printf '%s ; sys_platform == "never"\n' torchvision opencv-python ultralytics-platform nvidia-ml-py > .overrides.txt
-	echo ultralytics > .lock.in
+	printf '%s\n' ultralytics sahi > .lock.in
 	uv pip compile --universal --python-version 3.11 --override .overrides.txt --extra bench --extra dev --extra train \
 		pyproject.toml .lock.in --no-header --no-annotate --no-emit-index-url --quiet --output-file requirements.lock
 	rm .overrides.txt .lock.in
@@ -101,6 +101,13 @@ bench-orders: env
 # (GRANULE=1 adds a full granule: 20 minutes, 5 GB)
 bench-screen: dev-env
 	$(BIN)/python benchmarks/screen_speed.py $(if $(DATA),--data $(DATA)) $(if $(GRANULE),--granule)
+
+# merging side by side with SAHI and GeoPandas: make bench-merge DATA=/where/kiln_inventories/is (10 minutes, 2 GB)
+# sahi without its own requirements: it asks for an OpenCV with windows
+bench-merge: dev-env
+	$(PIP) install --quiet $(LOCK) --editable '.[bench]'
+	$(PIP) install --quiet $(LOCK) --no-deps sahi
+	$(BIN)/python benchmarks/merge_speed.py $(if $(DATA),--data $(DATA))
 
 # CPU time and peak memory per rule of the last demo run
 profile: env

@@ -13,19 +13,18 @@ from kilnscan.config import Atlas, Exposure
 from kilnscan.errors import CatalogueError
 from kilnscan.exposure import add_exposure
 from kilnscan.files import read_json
-from kilnscan.grid import Tile, mgrs_10m, to_lonlat, transformer
+from kilnscan.grid import Tile, mgrs_10m, to_lonlat
+from kilnscan.kilns import DEGREE_DIGITS, build_kilns, read_detections, trace
 from kilnscan.lattice import chip_bounds
-from kilnscan.merge import merge, near_pairs
+from kilnscan.merge import near_pairs
 from kilnscan.screened import CLAIM_M
-from kilnscan.tables import centres, concat_tables, read_table
+from kilnscan.tables import centres, concat, read_table
 
-DEGREE_DIGITS = 7  # a centimetre
-SCREEN_REACH_M = 160.0
 WELL_SEEN = 0.95  # share of clear land below which the ledger says so
 
 
 def build_atlas(inputs: dict[str, list[str]], settings: dict[str, Any]) -> dict[str, gpd.GeoDataFrame]:
-    """The tables kilns, candidates, acquired and coverage of a region, EPSG:4326, in a fixed order.
+    """The tables kilns, detections, candidates, acquired and coverage of a region, EPSG:4326, in a fixed order.
 
     `inputs` lists the tiles' files by kind, each in the order of `settings["tiles"]`; `settings` are the rule's params.
     """
@@ -39,26 +38,32 @@ def build_atlas(inputs: dict[str, list[str]], settings: dict[str, Any]) -> dict[
             "in `sentinel2`, and whether the catalogue covers `region.aoi` at all."
         )
     candidates = _candidates(names, inputs["candidates"])
-    # two tiles with candidates on either side of their border look at the same window
-    detections = concat_tables(inputs["detections"]).drop_duplicates(["x", "y", "window_i", "window_j", "score"])
+    detections = read_detections(names, inputs["detections"])
+    detections = trace(detections, candidates, tiles, Atlas.model_validate(settings["atlas"]))
     facts = {
         **{name: imagery[names[0]][name] for name in ("provider", "licence", "attribution")},
         "synthetic": any(read_json(path)["synthetic"] for path in inputs["scenes"]),
     }
-    kilns = build_kilns(detections, candidates, tiles, Atlas.model_validate(settings["atlas"]), facts)
+    kilns = build_kilns(detections, facts)
     for column, which in (("last_seen", -1), ("first_seen", 0)):
         dates = [(imagery[tile]["dates"] or [""])[which] for tile in kilns["tile"]]
         kilns.insert(kilns.columns.get_loc("screen_score") + 1, column, pd.array(dates, dtype="str"))
     kilns = add_exposure(kilns, Exposure.model_validate(settings["exposure"]))
     acquired = build_acquired(imagery.values(), tiles)
     coverage = build_coverage(tiles, seen, candidates, imagery, kilns, acquired, settings["min_clear"])
-    return {"kilns": kilns, "candidates": candidates, "acquired": acquired, "coverage": coverage}
+    return {
+        "kilns": kilns,
+        "detections": detections,
+        "candidates": candidates,
+        "acquired": acquired,
+        "coverage": coverage,
+    }
 
 
 def _candidates(names: list[str], paths: list[str]) -> gpd.GeoDataFrame:
     """Candidates of all tiles with their tile and an id, EPSG:4326."""
     tables = [read_table(path).to_crs(4326).assign(tile=name) for name, path in zip(names, paths, strict=True)]
-    table = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+    table = concat(tables)
     geometry = shapely.set_precision(table.geometry.array, 10**-DEGREE_DIGITS, mode="pointwise")
     table = gpd.GeoDataFrame(table.drop(columns="geometry"), geometry=geometry, crs=4326)
     lon, lat = centres(table.geometry)
@@ -78,75 +83,6 @@ def _once(lon: np.ndarray, lat: np.ndarray, score: np.ndarray, tile: np.ndarray)
     kept = np.ones(len(lon), bool)
     kept[np.where(first, pairs[:, 1], pairs[:, 0])] = False
     return kept
-
-
-def owner_of(tiles: list[Tile], lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-    """Id of the tile that owns each place (degrees); empty where the place lies outside the area of interest."""
-    owner = np.full(len(lon), "", dtype=object)
-    for tile in tiles:
-        x, y = transformer(4326, tile.epsg).transform(lon, lat)
-        owner[tile.owns(np.asarray(x), np.asarray(y))] = tile.id
-    return owner
-
-
-def build_kilns(
-    detections: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame, tiles: list[Tile], config: Atlas, facts: dict[str, Any]
-) -> gpd.GeoDataFrame:
-    """Merged detections inside the area of interest, one row per kiln, sorted by id, EPSG:4326.
-
-    `detections` and `candidates` are those of all tiles in EPSG:4326. `facts` are columns that are the same for all
-    rows: provider, licence, attribution. A kiln's score is the mean of what the detector and
-    the screen say of it: on regions left out of training that ranks better than the detector alone.
-    """
-    lon, lat = centres(detections.geometry)
-    keeper = merge(
-        lon,
-        lat,
-        detections.geometry.array,
-        detections["score"].to_numpy(),
-        config.merge_distance_m,
-        config.merge_overlap,
-    )
-    count = np.bincount(keeper, minlength=len(detections))
-    chosen = np.flatnonzero(count > 0)
-    owner = owner_of(tiles, lon[chosen], lat[chosen])
-    chosen, owner = chosen[owner != ""], owner[owner != ""]
-    rows = detections.iloc[chosen]
-    screen_score = _screen_score(lon[chosen], lat[chosen], candidates)
-    kilns = pd.DataFrame(
-        {
-            "id": [mgrs_10m(x, y) for x, y in zip(lon[chosen], lat[chosen], strict=True)],
-            "type": rows["type"].astype("str").to_numpy(),
-            "score": np.round((rows["score"].to_numpy() + screen_score) / 2, 4),
-            "lon": np.round(lon[chosen], DEGREE_DIGITS),
-            "lat": np.round(lat[chosen], DEGREE_DIGITS),
-            "length_m": rows["length_m"].to_numpy(),
-            "width_m": rows["width_m"].to_numpy(),
-            "azimuth_deg": rows["azimuth_deg"].to_numpy(),
-            "detector_score": rows["score"].to_numpy(),
-            "screen_score": screen_score,
-            "tile": owner.astype("str"),
-            "detections": count[chosen].astype("int64"),
-            **facts,
-        }
-    )
-    geometry = shapely.set_precision(rows.geometry.array, 10**-DEGREE_DIGITS, mode="pointwise")
-    table = gpd.GeoDataFrame(kilns, geometry=geometry, crs=4326)
-    table = table[table["score"] >= config.min_score]
-    return table.sort_values("id", kind="stable").reset_index(drop=True)
-
-
-def _screen_score(lon: np.ndarray, lat: np.ndarray, candidates: gpd.GeoDataFrame) -> np.ndarray:
-    """Score of the nearest candidate within reach of each kiln; 0 where there is none."""
-    result = np.zeros(len(lon))
-    if len(lon) and len(candidates):
-        x, y = centres(candidates.geometry)
-        pairs, metres = near_pairs(np.concatenate([lon, x]), np.concatenate([lat, y]), SCREEN_REACH_M)
-        mixed = (pairs[:, 0] < len(lon)) & (pairs[:, 1] >= len(lon))
-        score = candidates["score"].to_numpy()[pairs[mixed, 1] - len(lon)]
-        order = np.lexsort((score, -metres[mixed]))  # farthest first: the nearest is written last
-        result[pairs[mixed, 0][order]] = score[order]
-    return np.round(result, 4)
 
 
 def build_acquired(imagery: Iterable[dict[str, Any]], tiles: list[Tile]) -> gpd.GeoDataFrame:

@@ -25,11 +25,10 @@ def read_table(path: str | Path) -> gpd.GeoDataFrame:
         raise TableError(f"The table {path} is damaged ({error}): delete it and run again.") from error
 
 
-def concat_tables(paths: list[str], epsg: int = 4326) -> gpd.GeoDataFrame:
-    """Rows of several tables, of whatever zones, in one CRS."""
-    tables = [read_table(path).to_crs(epsg) for path in paths]
-    filled = [table for table in tables if len(table)] or tables[:1]
-    return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), geometry="geometry", crs=epsg)
+def concat(tables: list[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
+    """Rows of several tables in one CRS and with the same columns."""
+    filled = [table for table in tables if len(table)] or tables[:1]  # empty ones may have other types
+    return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), geometry="geometry", crs=tables[0].crs)
 
 
 def read_vector(paths: list[str], what: str) -> gpd.GeoDataFrame:

@@ -1,7 +1,9 @@
-"""Atlas: one row per kiln of the whole region, and the ledger of every tile.
+"""Atlas: one row per kiln of the whole region, what became of every detection, and the ledger of every tile.
 
 Needs: all tiles' tables.
-Makes: <results>/atlas/{kilns,candidates,acquired,coverage}.parquet (EPSG:4326).
+Makes: <results>/atlas/{kilns,detections,candidates,acquired,coverage}.parquet (EPSG:4326). `detections` has a row for
+every box of the detector, with the place it was merged into, the one that stands for it (`keeper`), the score of the
+place, and the kiln it is (`kiln`, empty where the place scores too little or lies outside the area of interest).
 """
 
 
@@ -16,6 +18,7 @@ rule atlas:
         detections=per_tile("detections.parquet"),
     output:
         kilns="<results>/atlas/kilns.parquet",
+        detections="<results>/atlas/detections.parquet",
         candidates="<results>/atlas/candidates.parquet",
         acquired="<results>/atlas/acquired.parquet",
         coverage="<results>/atlas/coverage.parquet",

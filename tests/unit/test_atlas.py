@@ -1,63 +1,9 @@
-"""The atlas: kilns inside the area, each owned by one tile, and a ledger that mentions every tile."""
+"""The atlas: what was acquired, each chip once, and a ledger that mentions every tile."""
 
-import geopandas as gpd
-import pandas as pd
 import pytest
-import shapely
 
-from kilnscan.atlas import build_acquired, build_coverage, build_kilns, ledger_words
-from kilnscan.config import Atlas
-from kilnscan.grid import tiles_of, to_crs
-
-AREA = to_crs(shapely.box(448_000, 2_098_000, 452_000, 2_102_000), 32645, 4326)
-TILES = tiles_of(AREA, 10)
-FACTS = {"first_seen": "2024-01-01", "last_seen": "2024-03-01", "provider": "cog", "licence": "x", "attribution": "y"}
-
-
-def detections(places, score=0.9):
-    """Boxes 100 by 45 m centred on UTM places, in degrees."""
-    shapes = [to_crs(shapely.box(x - 50, y - 22.5, x + 50, y + 22.5), 32645, 4326) for x, y in places]
-    columns = {"type": "FCBK", "score": score, "length_m": 100.0, "width_m": 45.0, "azimuth_deg": 90.0}
-    return gpd.GeoDataFrame(pd.DataFrame(columns, index=range(len(places))), geometry=shapes, crs=4326)
-
-
-def candidates(places, score=0.9):
-    return detections(places, score).assign(tile=TILES[0].id)
-
-
-def kilns_of(places, found=None, score=0.9, seen=0.9):
-    """Kilns of detections, with candidates at `found` or, if not given, at each of them."""
-    found = places if found is None else found
-    return build_kilns(detections(places, score), candidates(found, seen), TILES, Atlas(), FACTS)
-
-
-def test_a_kiln_on_the_corner_of_four_tiles_is_one_kiln_of_one_tile():
-    kilns = kilns_of([(450_000, 2_100_000), (450_003, 2_099_998), (449_996, 2_100_004)])
-    assert len(kilns) == 1 and kilns["detections"].tolist() == [3]
-    assert kilns["tile"].iloc[0] in {tile.id for tile in TILES}
-
-
-def test_what_lies_outside_the_area_of_interest_is_no_kiln_of_it():
-    assert len(kilns_of([(447_900, 2_100_000), (448_100, 2_100_000)])) == 1
-
-
-def test_a_kiln_is_named_by_its_place():
-    assert kilns_of([(449_005, 2_099_005)])["id"].tolist() == ["45QVA49009900"]
-
-
-def test_the_screen_score_is_that_of_the_nearest_candidate():
-    kilns = kilns_of([(449_000, 2_099_000), (451_500, 2_101_500)], [(449_010, 2_099_000)])
-    assert kilns["screen_score"].tolist() == [0.9]  # without a candidate the other one scores too little to stay
-
-
-def test_the_score_is_the_mean_of_both_stages_and_low_ones_are_left_out():
-    assert kilns_of([(449_000, 2_099_000)], score=0.3)["score"].tolist() == [0.6]
-    assert len(kilns_of([(449_000, 2_099_000)], score=0.1, seen=0.1)) == 0
-
-
-def test_no_detection_gives_an_empty_table_with_all_columns():
-    assert list(kilns_of([]).columns) == list(kilns_of([(449_000, 2_099_000)]).columns)
-    assert len(kilns_of([])) == 0
+from kilnscan.atlas import build_acquired, build_coverage, ledger_words
+from tests.unit.test_kilns import TILES, candidates, kilns_of
 
 
 def imagery(tile, chips, missing=()):

@@ -32,7 +32,7 @@ def test_nothing_after_a_comment_and_a_docstring(project):
 
 
 def test_a_changed_algorithm_runs_its_stage_and_what_follows(project):
-    project.edit("kilnscan/merge.py", "REACH_M = 160.0", "REACH_M = 161.0")
+    project.edit("kilnscan/kilns.py", "SCREEN_REACH_M = 160.0", "SCREEN_REACH_M = 161.0")
     assert project.jobs() == END
 
 

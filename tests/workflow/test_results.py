@@ -38,11 +38,22 @@ def test_provenance_names_scenes_models_and_products(finished):
 
 
 def test_the_tiling_changes_nothing(project):
-    tiled = gpd.read_parquet(project.folder / "results/small/atlas/kilns.parquet").drop(columns="tile")
+    atlas = project.folder / "results/small/atlas"
+    files, tiles = (atlas / "kilns.parquet", atlas / "detections.parquet"), ["tile", "owner"]
+    tiled = [gpd.read_parquet(file).drop(columns=tiles, errors="ignore") for file in files]
     project.configure(tiling={"size_km": 100})
     project.snakemake("results/small/atlas/kilns.parquet")
-    untiled = gpd.read_parquet(project.folder / "results/small/atlas/kilns.parquet").drop(columns="tile")
-    assert tiled.equals(untiled)
+    untiled = [gpd.read_parquet(file).drop(columns=tiles, errors="ignore") for file in files]
+    assert tiled[0].equals(untiled[0]) and tiled[1].equals(untiled[1])
+
+
+def test_every_detection_is_accounted_for(finished):
+    atlas = finished.folder / "results/small/atlas"
+    rows, kilns = gpd.read_parquet(atlas / "detections.parquet"), gpd.read_parquet(atlas / "kilns.parquet")
+    became = rows[rows["kiln"] != ""]
+    assert became.groupby("kiln").size().to_dict() == kilns.set_index("id")["detections"].to_dict()
+    assert became.loc[became["keeper"], "kiln"].tolist() == kilns["id"].tolist()
+    assert (rows.groupby("place")["keeper"].sum() == 1).all()
 
 
 def test_a_second_run_gives_the_same_bytes(project):
