@@ -21,6 +21,7 @@ class Canned:
     boxes: list[tuple]
     classes: tuple[str, ...] = ("FCBK", "zigzag")
     window_px: int = 160
+    resolution_m: float = 2.0
     seen: list = field(default_factory=list)
 
     def detect(self, windows, min_score=None, threads=1):

@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kilnscan.detector import DETECTION, Detector, align, standardise, to_rgb, turn
+from kilnscan.detector import DETECTION, Detector, standardise, to_rgb
 from kilnscan.errors import ModelError
+from kilnscan.views import align, turn
 
 SAID = {
     "kilnscan:kind": "detector",
