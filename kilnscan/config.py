@@ -293,8 +293,8 @@ class Detect(Section):
     )
     device: Literal["cpu", "cuda", "auto"] = Field(
         "cpu",
-        description="Where the network runs; `cuda` needs the package onnxruntime-gpu, `auto` is CUDA where that works. "
-        "Only on the CPU are results the same to the last bit.",
+        description="Where the network runs; `cuda` needs the package onnxruntime-gpu, `auto` is CUDA where that "
+        "works. Only on the CPU are results the same to the last bit.",
     )
 
 

@@ -36,8 +36,8 @@ def open_session(path: Path, device: str = "cpu") -> onnxruntime.InferenceSessio
     able = CUDA in onnxruntime.get_available_providers()
     if device == "cuda" and not able:
         raise ModelError(
-            "`detect.device` is `cuda`, but this ONNX Runtime knows no CUDA: in the environment of the workflow replace "
-            "the package onnxruntime by onnxruntime-gpu, or set `detect.device: cpu`."
+            "`detect.device` is `cuda`, but this ONNX Runtime knows no CUDA: replace the package onnxruntime by "
+            "onnxruntime-gpu in the workflow's environment, or set `detect.device: cpu`."
         )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # windows run side by side instead
