@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := -c requirements.lock
 
-.PHONY: demo test env dev-env train-env lint format lock site countries delhi kill-test bench-composite screen-accuracy bench-screen planning profile clean
+.PHONY: demo test env dev-env train-env lint format lock site countries delhi kill-test bench-composite screen-accuracy bench-screen bench-detect planning profile clean
 
 demo: env
 	$(BIN)/snakemake
@@ -97,6 +97,10 @@ screen-accuracy: env
 # (GRANULE=1 adds a full granule: 20 minutes, 5 GB)
 bench-screen: dev-env
 	$(BIN)/python benchmarks/screen_speed.py $(if $(DATA),--data $(DATA)) $(if $(GRANULE),--granule)
+
+# the detector's speed side by side with ultralytics: make bench-detect DATA=/where/s2_delhi/is
+bench-detect: train-env
+	$(BIN)/python benchmarks/detect_speed.py --data $(DATA)
 
 # CPU time and peak memory per rule of the last demo run
 profile: env

@@ -41,7 +41,7 @@ def standardise(window: np.ndarray) -> np.ndarray:
     Takes out what differs between mosaics (exposure, haze, cast) and leaves what tells a kiln: how much redder,
     brighter or darker it is than its surroundings. Black pixels, which are no data, do not count and stay black.
     """
-    missing = ~window.any(axis=2)
+    missing = (window[..., 0] | window[..., 1] | window[..., 2]) == 0
     counts = np.stack([np.bincount(window[..., band].ravel(), minlength=256) for band in range(3)])
     counts[:, 0] -= missing.sum()
     total, level = max(counts[0].sum(), 1), np.arange(256)
