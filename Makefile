@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := -c requirements.lock
 
-.PHONY: demo test env dev-env train-env lint format lock site countries delhi kill-test bench-composite screen-accuracy bench-screen bench-orders planning profile clean bench-merge
+.PHONY: demo test env dev-env train-env lint format lock site countries delhi kill-test bench-composite screen-accuracy bench-screen bench-orders planning profile clean bench-merge bench-detect
 
 demo: env
 	$(BIN)/snakemake
@@ -108,6 +108,10 @@ bench-merge: dev-env
 	$(PIP) install --quiet $(LOCK) --editable '.[bench]'
 	$(PIP) install --quiet $(LOCK) --no-deps sahi
 	$(BIN)/python benchmarks/merge_speed.py $(if $(DATA),--data $(DATA))
+
+# the detector's speed side by side with ultralytics: make bench-detect DATA=/where/s2_delhi/is
+bench-detect: train-env
+	$(BIN)/python benchmarks/detect_speed.py --data $(DATA)
 
 # CPU time and peak memory per rule of the last demo run
 profile: env

@@ -379,6 +379,11 @@ class Detect(Section):
     resolution_m: float | None = Field(
         None, gt=0, description="Metres per pixel of a model that ultralytics exported itself; kilnscan's own say it."
     )
+    device: Literal["cpu", "cuda", "auto"] = Field(
+        "cpu",
+        description="Where the network runs; `cuda` needs the package onnxruntime-gpu, `auto` is CUDA where that "
+        "works. Only on the CPU are results the same to the last bit.",
+    )
 
 
 class Atlas(Section):

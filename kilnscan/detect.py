@@ -12,10 +12,12 @@ from kilnscan.detector import Detector, to_rgb
 from kilnscan.imagery import read_chip
 from kilnscan.lattice import CHIP_M, chips_of_window, window_bounds
 from kilnscan.obb import corners
+from kilnscan.pieces import detect_in_pictures
 
 EDGE_M = 40.0
 """Boxes centred closer than this to their window's edge are left out: they are cut, and another window's matter."""
 BATCH = 64
+BATCH_PX = BATCH * 640**2  # so many pixels of pictures at a time at most
 COLUMNS = ("type", "score", "x", "y", "length_m", "width_m", "azimuth_deg", "window_i", "window_j")
 
 
@@ -24,17 +26,20 @@ def detect_tile(
 ) -> gpd.GeoDataFrame:
     """Oriented boxes in all windows of a tile (imagery.json), in UTM metres.
 
-    Each window is looked at by itself, from its own four chips only: what is found does not depend on the tiling.
+    Each window is looked at by itself, from its own four chips only: what is found does not depend on the tiling. The
+    detector sees it at its own resolution, in pieces if its windows are smaller than ours.
     """
     epsg = imagery["epsg"]
     chips = {(i, j): key for i, j, key in imagery["chips"]}
     windows = [(i, j) for i, j in imagery["windows"] if any(chip in chips for chip in chips_of_window((i, j)))]
     rows: list[dict[str, Any]] = []
-    for start in range(0, len(windows), BATCH):
-        batch = windows[start : start + BATCH]
-        pictures = np.stack([_window(window, chips, store, detector.window_px) for window in batch])
-        for window, boxes in zip(batch, detector.detect(pictures, min_score=confidence, threads=threads), strict=True):
-            rows += [row for box in boxes if (row := _on_the_map(box, window, detector)) is not None]
+    side = round(2 * CHIP_M / detector.resolution_m)
+    step = max(1, min(BATCH, BATCH_PX // side**2))
+    for start in range(0, len(windows), step):
+        batch = windows[start : start + step]
+        pictures = np.stack([_window(window, chips, store, side) for window in batch])
+        for window, boxes in zip(batch, detect_in_pictures(detector, pictures, confidence, threads), strict=True):
+            rows += [row for box in boxes if (row := _on_the_map(box, window, detector.classes, side)) is not None]
     rows.sort(key=lambda row: (row["window_i"], row["window_j"], -row["score"], row["x"], row["y"]))
     geometry = [row.pop("geometry") for row in rows]
     columns = {name: [row[name] for row in rows] for name in COLUMNS}
@@ -59,17 +64,17 @@ def _window(window: tuple[int, int], chips: dict[tuple[int, int], str], store: P
     return np.asarray(Image.fromarray(whole).resize((side, side), how))
 
 
-def _on_the_map(box: np.void, window: tuple[int, int], detector: Detector) -> dict[str, Any] | None:
-    """A box in window pixels as a row in UTM metres; None if it is centred too near the window's edge."""
+def _on_the_map(box: np.void, window: tuple[int, int], classes: tuple[str, ...], side: int) -> dict[str, Any] | None:
+    """A box in pixels of a window of `side` pixels as a row in UTM metres; None if centred too near its edge."""
     left, _, _, top = window_bounds(window)
-    scale = 2 * CHIP_M / detector.window_px
+    scale = 2 * CHIP_M / side
     if not all(EDGE_M <= float(box[axis]) * scale <= 2 * CHIP_M - EDGE_M for axis in ("x", "y")):
         return None
     x, y = left + float(box["x"]) * scale, top - float(box["y"]) * scale
     ring = corners([[0.0, 0.0, box["length"] * scale, box["width"] * scale, box["angle"]]])[0]
     ring = np.round(np.column_stack([x + ring[:, 0], y - ring[:, 1]]), 2)
     return {
-        "type": detector.classes[int(box["kind"])],
+        "type": classes[int(box["kind"])],
         "score": round(float(box["score"]), 4),
         "x": round(x, 2),
         "y": round(y, 2),

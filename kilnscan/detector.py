@@ -1,7 +1,5 @@
 """Find kilns in image windows with an exported YOLO-OBB network, by ONNX Runtime alone (no torch)."""
 
-import ast
-import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from kilnscan.errors import ModelError
-from kilnscan.obb import canonical, suppress
+from kilnscan.detector_file import described, fixed_batch, open_session
+from kilnscan.obb import suppress
+from kilnscan.views import average, turn
 
 DETECTION = np.dtype([(name, "f8") for name in ("x", "y", "length", "width", "angle", "score")] + [("kind", "i4")])
 """One detection: box in pixels of the window (angle in radians, y down), score 0..1, index into `Detector.classes`."""
@@ -19,7 +18,8 @@ DETECTION = np.dtype([(name, "f8") for name in ("x", "y", "length", "width", "an
 REFLECTANCE_AT_255 = 0.3
 """Reflectance shown as 255. Bare soil and brick reach about 0.25 in red; brighter roofs and clouds saturate."""
 
-LARGEST_MODEL = 200_000_000  # bytes; the largest YOLO-OBB is 230 MB in fp32, kilns need a hundredth of that
+BATCH = 16
+BATCH_PX = BATCH * 160**2  # so many pixels at a time at most: larger windows gain nothing from company
 
 
 def to_rgb(pixels: np.ndarray) -> np.ndarray:
@@ -41,7 +41,7 @@ def standardise(window: np.ndarray) -> np.ndarray:
     Takes out what differs between mosaics (exposure, haze, cast) and leaves what tells a kiln: how much redder,
     brighter or darker it is than its surroundings. Black pixels, which are no data, do not count and stay black.
     """
-    missing = ~window.any(axis=2)
+    missing = (window[..., 0] | window[..., 1] | window[..., 2]) == 0
     counts = np.stack([np.bincount(window[..., band].ravel(), minlength=256) for band in range(3)])
     counts[:, 0] -= missing.sum()
     total, level = max(counts[0].sum(), 1), np.arange(256)
@@ -72,27 +72,25 @@ class Detector:
     session: onnxruntime.InferenceSession = field(repr=False, compare=False)
 
     @classmethod
-    def load(cls, path: str | Path, resolution_m: float | None = None) -> "Detector":
+    def load(cls, path: str | Path, resolution_m: float | None = None, device: str = "cpu") -> "Detector":
         """Open a detector exported by kilnscan, or by ultralytics itself if `resolution_m` says its pixel size.
 
-        Raises ModelError if the file is missing, too large, truncated, or not an oriented-box detector.
+        `device` is `cpu`, `cuda`, or `auto` (CUDA where it works). Raises ModelError if the file is missing, too large,
+        truncated, pickled or not an oriented-box detector, and if CUDA was asked for and does not work.
         """
         path = Path(path)
-        if not path.is_file():
-            raise ModelError(f"There is no detector at {path}: check the path, or make it with `snakemake train`.")
-        if path.stat().st_size > LARGEST_MODEL:
-            raise ModelError(f"{path} is larger than any detector kilnscan uses (200 MB): check the path.")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1  # windows run side by side instead
-        options.log_severity_level = 4
-        try:  # from memory, so that a model cannot name other files to be read
-            session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime raises a dozen classes, and which one depends on where the file ends
-            reason = str(error).splitlines()[0]
-            raise ModelError(
-                f"{path} is no readable ONNX file ({reason}): truncated or something else; fetch or make it again."
-            ) from error
-        return _understood(path, session, resolution_m)
+        session = open_session(path, device)
+        return cls(**described(path, session, resolution_m), session=session)
+
+    @property
+    def fill(self) -> int:
+        """What surrounds a picture smaller than a window: no data, or the grey that ultralytics trains with."""
+        return 0 if self.standardised else 114
+
+    @property
+    def batch(self) -> int:
+        """How many windows go through the network at once: larger batches of larger windows are no faster."""
+        return fixed_batch(self.session) or int(np.clip(BATCH_PX // self.window_px**2, 1, BATCH))
 
     def detect(
         self,
@@ -107,38 +105,59 @@ class Detector:
         """Kilns in each window (row, column, 3) uint8, as arrays of DETECTION, best first.
 
         A detection needs `min_score` (default: the detector's own threshold) and, where `valid` masks (row, column)
-        are given, a centre on a valid pixel. Each window is run by itself: its result does not depend on the others,
-        nor on `threads`. With more than one of the eight `views` (default: the detector's own) a window is also seen
-        turned and mirrored, and what the views say of each place is averaged: steadier, at as many times the cost.
+        are given, a centre on a valid pixel. Windows share a run of the network but no arithmetic: on the CPU the
+        result of each does not depend on the others, nor on `threads`. With more than one of the eight `views`
+        (default: the detector's own) a window is also seen turned and mirrored, and what the views say of each place
+        is averaged: steadier, at as many times the cost.
         """
         floor = self.threshold if min_score is None else min_score
-        views = self.views if views is None else views
+        views = views or self.views
+        step = max(1, min(self.batch, -(-len(windows) // max(1, threads))))
 
-        def one(index: int) -> np.ndarray:
-            return self._detect(
-                windows[index], None if valid is None else valid[index], floor, max_iou, views or self.views
-            )
+        def some(start: int) -> list[np.ndarray]:
+            part = slice(start, start + step)
+            images = np.stack([self._image(window) for window in windows[part]])
+            masks = [None] * len(images) if valid is None else valid[part]
+            looks = self._look(images, floor, views)
+            return [self._boxes(raw, mask, floor, max_iou) for raw, mask in zip(looks, masks, strict=True)]
 
         with ThreadPoolExecutor(max(1, threads)) as pool:
-            return list(pool.map(one, range(len(windows))))
+            return [found for part in pool.map(some, range(0, len(windows), step)) for found in part]
 
-    def _run(self, images: np.ndarray) -> np.ndarray:
-        """Raw output (N, 5 + classes, places): x, y, length, width, a score per class, angle."""
-        return self.session.run(None, {self.session.get_inputs()[0].name: images})[0].astype(float)
-
-    def _detect(
-        self, window: np.ndarray, valid: np.ndarray | None, floor: float, max_iou: float, views: int
-    ) -> np.ndarray:
+    def _image(self, window: np.ndarray) -> np.ndarray:
+        """A window as the network wants it: float32 (3, row, column) from 0 to 1."""
         size = self.window_px
         if window.shape != (size, size, 3) or window.dtype != np.uint8:
             raise ValueError(f"a window must be uint8 ({size}, {size}, 3), not {window.dtype} {window.shape}")
         if self.standardised:
             window = standardise(window)
-        image = window.transpose(2, 0, 1).astype(np.float32) / 255
-        raw = self._run(image[None])
-        if views > 1 and raw[0, 4:-1].max() > floor / 3:  # most windows hold nothing worth a second look
-            raw = np.concatenate([raw, self._run(np.stack([turn(image, view) for view in range(1, views)]))])
-        boxes, scores = _average(raw, size)
+        return window.transpose(2, 0, 1).astype(np.float32) / 255
+
+    def _run(self, images: np.ndarray) -> np.ndarray:
+        """Raw output (N, 5 + classes, places): x, y, length, width, a score per class, angle."""
+        name, step = self.session.get_inputs()[0].name, self.batch
+        parts = [self.session.run(None, {name: images[at : at + step]})[0] for at in range(0, len(images), step)]
+        return np.concatenate(parts).astype(float)
+
+    def _look(self, images: np.ndarray, floor: float, views: int) -> list[np.ndarray]:
+        """Raw output of each image (N, 3, row, column), seen once or `views` times: (1 or views, 5 + classes, places).
+
+        Most windows hold nothing worth a second look.
+        """
+        first = self._run(images)
+        looks = [raw[None] for raw in first]
+        again = np.flatnonzero(first[:, 4:-1].max(axis=(1, 2)) > floor / 3)
+        if views > 1 and len(again):
+            turned = np.stack([turn(images[index], view) for index in again for view in range(1, views)])
+            more = self._run(turned).reshape(len(again), views - 1, *first.shape[1:])
+            for index, raw in zip(again, more, strict=True):
+                looks[index] = np.concatenate([looks[index], raw])
+        return looks
+
+    def _boxes(self, raw: np.ndarray, valid: np.ndarray | None, floor: float, max_iou: float) -> np.ndarray:
+        """Detections, each kiln once, from the raw output of a window's looks (views, 5 + classes, places)."""
+        size = self.window_px
+        boxes, scores = average(raw, size)
         kinds, scores = scores.argmax(axis=1), scores.max(axis=1)
         chosen = np.flatnonzero(scores >= floor)
         boxes = boxes[chosen]
@@ -153,88 +172,3 @@ class Detector:
             found[name] = boxes[keep, column_index]
         found["score"], found["kind"] = scores[chosen][keep], kinds[chosen][keep]
         return found
-
-
-def turn(grid: np.ndarray, view: int) -> np.ndarray:
-    """View 0..7 of a square grid (..., row, column): mirrored when odd, then turned by quarters."""
-    mirrored = grid[..., ::-1] if view % 2 else grid
-    return np.rot90(mirrored, view // 2, axes=(-2, -1))
-
-
-def _turn_back(grid: np.ndarray, view: int) -> np.ndarray:
-    turned = np.rot90(grid, -(view // 2), axes=(-2, -1))
-    return turned[..., ::-1] if view % 2 else turned
-
-
-def _average(raw: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes (A, 5) and scores (A, classes) of each place, from what the views (V, 5 + classes, A) say of it.
-
-    A box is averaged as the ellipse it spans, weighted by score: centre and second moments have no jump at half turns.
-    """
-    if len(raw) == 1:
-        return canonical(raw[0][[0, 1, 2, 3, -1]].T), raw[0][4:-1].T
-    aligned = np.stack([align(one, view, size) for view, one in enumerate(raw)])
-    scores = aligned[:, 4:-1].mean(axis=0)
-    weight = aligned[:, 4:-1].max(axis=1) + 1e-9
-    weight /= weight.sum(axis=0)
-    x, y, length, width, angle = aligned[:, [0, 1, 2, 3, -1]].transpose(1, 0, 2)
-    cos, sin = np.cos(2 * angle), np.sin(2 * angle)
-    size2, stretch = length**2 + width**2, length**2 - width**2
-    size2, even, odd = ((weight * term).sum(axis=0) for term in (size2, stretch * cos, stretch * sin))
-    stretch = np.hypot(even, odd)
-    length, width = np.sqrt((size2 + stretch) / 2), np.sqrt(np.maximum(size2 - stretch, 0) / 2)
-    x, y = (weight * x).sum(axis=0), (weight * y).sum(axis=0)
-    return canonical(np.stack([x, y, length, width, np.arctan2(odd, even) / 2], axis=1)), scores.T
-
-
-def align(raw: np.ndarray, view: int, size: int) -> np.ndarray:
-    """Output (5 + classes, A) of a turned view as if it had not been turned: places put back, boxes turned back."""
-    parts, start, side = [], 0, size // 8
-    while start < raw.shape[1]:  # the levels of the network, each half as fine as the one before
-        grid = raw[:, start : start + side * side].reshape(len(raw), side, side)
-        parts.append(_turn_back(grid, view).reshape(len(raw), -1))
-        start, side = start + side * side, side // 2
-    back = np.concatenate(parts, axis=1)
-    quarters, mirror = view // 2, -1.0 if view % 2 else 1.0
-    x, y = back[0] - size / 2, back[1] - size / 2
-    for _ in range(quarters):
-        x, y = -y, x
-    back[0], back[1] = mirror * x + size / 2, y + size / 2
-    back[-1] = mirror * (back[-1] + quarters * np.pi / 2)
-    return back
-
-
-def _understood(path: Path, session: onnxruntime.InferenceSession, resolution_m: float | None) -> Detector:
-    """Read what the file says of itself; complain if it is no oriented-box detector."""
-    said = session.get_modelmeta().custom_metadata_map
-    try:
-        if said.get("kilnscan:kind") == "detector":
-            classes = tuple(json.loads(said["kilnscan:classes"]))
-            resolution, window = float(said["kilnscan:resolution_m"]), int(said["kilnscan:window_px"])
-            threshold = float(said["kilnscan:threshold"])
-            views, standardised = int(said.get("kilnscan:views", 1)), said.get("kilnscan:standardised") == "yes"
-        elif said.get("task") == "obb":
-            names = ast.literal_eval(said["names"])
-            classes, window = (
-                tuple(names[index] for index in range(len(names))),
-                int(ast.literal_eval(said["imgsz"])[0]),
-            )
-            resolution, threshold, views, standardised = float(resolution_m or 0), 0.25, 1, False
-            if not resolution:
-                raise ModelError(f"{path} does not say its pixel size: set `detect.resolution_m` in the configuration.")
-        else:
-            raise ModelError(
-                f"{path} is not a kiln detector: give a file made by `snakemake train` or an ultralytics OBB export."
-            )
-        plain = all(isinstance(name, str) for name in classes) and 0 < len(classes) < 100
-        if not (plain and 0 < resolution < 1000 and 0 < window <= 4096 and 0 <= threshold <= 1 and 1 <= views <= 8):
-            raise ValueError("a value is out of range")
-        probe = np.zeros((1, 3, window, window), np.float32)
-        shape = session.run(None, {session.get_inputs()[0].name: probe})[0].shape
-        if len(shape) != 3 or shape[1] != len(classes) + 5:
-            raise ValueError(f"its output has the shape {shape}")
-    except ModelError:
-        raise
-    except Exception as error:  # whatever a hostile file can provoke
-        raise ModelError(f"{path} does not describe itself as a detector should ({error}): make it again.") from error
-    return Detector(classes, resolution, window, threshold, views, standardised, dict(said), session)

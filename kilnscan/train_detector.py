@@ -1,31 +1,21 @@
-"""Train a YOLO-OBB detector from scratch with ultralytics, offline, and export it for ONNX Runtime.
+"""Train a YOLO-OBB detector from scratch with ultralytics, offline.
 
 ultralytics is licensed AGPL-3.0, and so are the weights it trains: the exported file says so. This module needs the
 training environment (`make train-env`); detection does not.
 """
 
-import hashlib
-import importlib.machinery
-import importlib.metadata
-import importlib.util
-import json
 import logging
-import os
 import shutil
-import sys
-import tempfile
-import types
-from contextlib import contextmanager
 from pathlib import Path
 
 import geopandas as gpd
-import numpy as np
 import yaml
 
 from kilnscan.augment import Augmentation, Crops
 from kilnscan.detector import Detector
-from kilnscan.errors import ModelError
+from kilnscan.export_detector import export_onnx
 from kilnscan.files import replacing
+from kilnscan.offline_ultralytics import offline_ultralytics
 from kilnscan.reader import Reader
 from kilnscan.training_chips import add_mistakes, make_chips
 
@@ -120,7 +110,7 @@ def train(
     """
     folder, dataset = Path(folder), Path(dataset)
     how = augmentation or Augmentation()
-    with _ultralytics(threads) as scratch:
+    with offline_ultralytics(threads) as scratch:
         import torch
         from ultralytics.models.yolo.obb import OBBTrainer
         from ultralytics.utils.torch_utils import strip_optimizer
@@ -194,97 +184,3 @@ def train(
         with replacing(folder / "weights.pt") as temporary:
             shutil.copyfile(trainer.last, temporary)
     return folder / "weights.pt"
-
-
-def export_onnx(
-    weights: str | Path,
-    path: str | Path,
-    *,
-    classes: list[str],
-    resolution_m: float,
-    window_px: int,
-    threshold: float,
-    views: int = 4,
-    notes: dict[str, str] | None = None,
-) -> None:
-    """Write trained weights as ONNX with what `Detector.load` needs to know, weights stored in half precision.
-
-    Computing stays in single precision: each stored weight is widened when the model is loaded.
-    """
-    with _ultralytics(1) as scratch:
-        import onnx
-        from ultralytics import YOLO
-
-        copy = scratch / "weights.pt"
-        shutil.copyfile(weights, copy)
-        try:
-            exported = YOLO(copy, task="obb").export(format="onnx", imgsz=window_px, dynamic=True, simplify=False)
-        except Exception as error:
-            raise ModelError(f"{weights} cannot be exported ({error}): train it again.") from error
-        model = onnx.load(exported)
-    _halve(model)
-    digest = hashlib.sha256(b"".join(tensor.SerializeToString() for tensor in model.graph.initializer)).hexdigest()
-    del model.metadata_props[:]
-    said = {
-        "kilnscan:kind": "detector",
-        "kilnscan:classes": json.dumps(classes),
-        "kilnscan:resolution_m": repr(float(resolution_m)),
-        "kilnscan:window_px": str(window_px),
-        "kilnscan:threshold": repr(float(threshold)),
-        "kilnscan:views": str(views),
-        "kilnscan:standardised": "yes",
-        "kilnscan:weights_sha256": digest,
-        "task": "obb",
-        "license": "AGPL-3.0 (trained with ultralytics, https://ultralytics.com/license)",
-        **{f"kilnscan:{key}": value for key, value in (notes or {}).items()},
-    }
-    onnx.helper.set_model_props(model, dict(sorted(said.items())))
-    with replacing(path) as temporary:
-        onnx.save(model, temporary)
-
-
-def _halve(model) -> None:
-    """Store the larger float32 weights of an ONNX model as float16, each followed by a cast back."""
-    import onnx
-    from onnx import numpy_helper
-
-    casts = []
-    for tensor in model.graph.initializer:
-        if tensor.data_type == onnx.TensorProto.FLOAT and np.prod(tensor.dims) >= 256:
-            name, half = tensor.name, numpy_helper.to_array(tensor).astype(np.float16)
-            tensor.CopyFrom(numpy_helper.from_array(half, f"{name}:half"))
-            casts.append(
-                onnx.helper.make_node("Cast", [tensor.name], [name], f"{name}:widen", to=onnx.TensorProto.FLOAT)
-            )
-    nodes = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-
-
-@contextmanager
-def _ultralytics(threads: int):
-    """Make ultralytics importable without torchvision and keep it off the network; yield a scratch folder."""
-    if importlib.util.find_spec("ultralytics") is None:
-        raise ModelError("Training needs ultralytics and torch: run `make train-env` and use that environment.")
-    scratch = Path(tempfile.mkdtemp(prefix="kilnscan-"))
-    try:
-        os.environ.update(YOLO_OFFLINE="1", YOLO_AUTOINSTALL="0", YOLO_CONFIG_DIR=str(scratch), YOLO_VERBOSE="false")
-        import matplotlib
-        import torch
-
-        # every check of a data set would otherwise try to download this font
-        font = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-        (scratch / "Ultralytics").mkdir()
-        shutil.copyfile(font, scratch / "Ultralytics" / "Arial.ttf")
-        if importlib.util.find_spec("torchvision") is None:
-            # boxes that are oriented never reach torchvision: its version and an empty module are all that is asked for
-            version = importlib.metadata.version
-            importlib.metadata.version = lambda name: "0.0" if name == "torchvision" else version(name)
-            sys.modules["torchvision"] = types.ModuleType("torchvision")
-            sys.modules["torchvision"].__spec__ = importlib.machinery.ModuleSpec("torchvision", None)
-        import ultralytics.utils  # noqa: F401
-
-        torch.set_num_threads(threads)
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)

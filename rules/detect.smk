@@ -26,6 +26,7 @@ rule detect:
         model=content(settings.detect.model),
         confidence=settings.detect.confidence,
         resolution_m=settings.detect.resolution_m,
+        device=settings.detect.device,
         store="results/imagery",
         code=code_of("detect_kilns"),
     script:

@@ -10,7 +10,7 @@ from kilnscan.tables import write_table
 
 
 def main(imagery: str, model: str, detections: str, params: dict, threads: int) -> None:
-    detector = Detector.load(model, params["resolution_m"])
+    detector = Detector.load(model, params["resolution_m"], params["device"])
     found = detect_tile(read_json(imagery), Path(params["store"]), detector, params["confidence"], threads)
     write_table(detections, found)
 

@@ -5,8 +5,9 @@ import tempfile
 from kilnscan.cards import detector_card
 from kilnscan.console import job
 from kilnscan.detector import Detector
+from kilnscan.export_detector import export_onnx
 from kilnscan.files import write_text
-from kilnscan.train_detector import export_onnx, learn
+from kilnscan.train_detector import learn
 from kilnscan.training import detector_reader, region_labels
 
 

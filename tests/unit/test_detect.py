@@ -10,6 +10,7 @@ from affine import Affine
 
 from kilnscan.detect import detect_tile
 from kilnscan.detector import DETECTION
+from tests.unit.test_pieces import Brightest
 
 WINDOW = (2812, 13125)  # centred on 449 920, 2 100 000
 
@@ -21,6 +22,7 @@ class Canned:
     boxes: list[tuple]
     classes: tuple[str, ...] = ("FCBK", "zigzag")
     window_px: int = 160
+    resolution_m: float = 2.0
     seen: list = field(default_factory=list)
 
     def detect(self, windows, min_score=None, threads=1):
@@ -80,6 +82,17 @@ def test_a_box_cut_by_the_windows_edge_is_left_to_another_window(imagery, tmp_pa
         imagery(), tmp_path, Canned([(15, 80, 50, 22, 0.0, 0.9, 0), (25, 80, 50, 22, 0.0, 0.9, 0)]), None
     )
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("window_px", [320, 480, 640, 1024], ids=["160 m", "240 m", "320 m", "512 m"])
+def test_a_kiln_has_its_size_whatever_the_detectors_windows(imagery, tmp_path, window_px):
+    described, (i, j) = imagery(), WINDOW
+    with rasterio.open(tmp_path / f"{i}-{j}.tif", "r+") as chip:  # the north-eastern one: 100 by 50 m from its corner
+        pixels = chip.read()
+        pixels[:, 200:300, 10:210] = 255
+        chip.write(pixels)
+    found = detect_tile(described, tmp_path, Brightest(window_px), None)
+    assert found[["x", "y", "length_m", "width_m"]].values.tolist() == [[449_975, 2_100_035, 100, 50]]
 
 
 @pytest.mark.parametrize("windows", [[], [list(WINDOW)]], ids=["no candidates", "no imagery"])

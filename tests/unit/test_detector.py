@@ -4,8 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kilnscan.detector import DETECTION, Detector, align, standardise, to_rgb, turn
+from kilnscan import detector_file
+from kilnscan.detector import DETECTION, Detector, standardise, to_rgb
 from kilnscan.errors import ModelError
+from kilnscan.views import align, turn
 
 SAID = {
     "kilnscan:kind": "detector",
@@ -93,6 +95,49 @@ def test_an_export_of_ultralytics_itself_works_once_its_pixel_size_is_given(tmp_
         Detector.load(path)
 
 
+# --- where it runs ---
+
+
+class Session:
+    """Stands for ONNX Runtime on a machine whose GPU works or does not."""
+
+    works = True
+
+    def __init__(self, content, options, providers):
+        self.asked = providers
+
+    def get_providers(self):
+        names = [one if isinstance(one, str) else one[0] for one in self.asked]
+        return names if self.works else ["CPUExecutionProvider"]
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: [detector_file.CUDA, detector_file.CPU])
+    monkeypatch.setattr("onnxruntime.InferenceSession", Session)
+
+
+def test_the_device_decides_who_computes(model: Path, gpu):
+    cuda = (detector_file.CUDA, detector_file.AS_ON_CPU)
+    assert detector_file.open_session(model, "cpu").asked == [detector_file.CPU]
+    assert detector_file.open_session(model, "cuda").asked == [cuda, detector_file.CPU]
+    assert detector_file.open_session(model, "auto").asked == [cuda, detector_file.CPU]
+
+
+def test_cuda_that_does_not_start_is_an_error_and_no_silent_cpu(model: Path, gpu, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Session, "works", False)
+    assert detector_file.open_session(model, "auto").get_providers() == [detector_file.CPU]
+    with pytest.raises(ModelError, match=r"CUDA did not start: check the driver"):
+        detector_file.open_session(model, "cuda")
+
+
+def test_cuda_without_the_package_for_it(model: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: [detector_file.CPU])
+    assert len(Detector.load(model, device="auto").detect([window()])) == 1
+    with pytest.raises(ModelError, match=r"knows no CUDA: replace the package onnxruntime by onnxruntime-gpu"):
+        Detector.load(model, device="cuda")
+
+
 # --- what it finds ---
 
 
@@ -129,6 +174,21 @@ def test_the_result_depends_neither_on_other_windows_nor_on_threads(model: Path)
     assert [len(found) for found in alone] == [2, 3, 0, 2]
 
 
+@pytest.mark.parametrize("name", ["demo", "s2-rgb"])
+def test_the_shipped_networks_say_the_same_to_the_last_bit_whoever_shares_the_run(name: str):
+    detector = Detector.load(Path("models") / f"{name}-detector.onnx")
+    assert detector.batch == 16
+    rng, size = np.random.default_rng(3), detector.window_px
+    windows = rng.integers(0, 256, (21, size // 16, size // 16, 3)).repeat(16, 1).repeat(16, 2).astype(np.uint8)
+    images = np.stack([detector._image(one) for one in windows])
+    assert np.array_equal(detector._run(images), np.concatenate([detector._run(image[None]) for image in images]))
+    alone = [detector.detect([one], min_score=0.001)[0] for one in windows]
+    assert max(len(found) for found in alone) > 0
+    for threads in (1, 3):
+        together = detector.detect(windows, min_score=0.001, threads=threads)
+        assert all(map(np.array_equal, alone, together))
+
+
 def test_no_windows_no_detections(model: Path):
     assert Detector.load(model).detect([]) == []
 
@@ -158,6 +218,20 @@ def test_a_file_that_is_no_network(tmp_path: Path):
     path.write_text("not a network")
     with pytest.raises(ModelError, match="is no readable ONNX file"):
         Detector.load(path)
+
+
+@pytest.mark.parametrize("name", ["best.pt", "renamed.onnx"])
+def test_pickled_weights_are_not_loaded_but_explained(tmp_path: Path, name: str):
+    path = tmp_path / name
+    path.write_bytes(b"PK\x03\x04" + bytes(100))
+    with pytest.raises(ModelError, match=r"export it once with `python -m kilnscan\.export_detector .*" + name):
+        Detector.load(path)
+
+
+def test_exports_whose_windows_are_not_square(tmp_path: Path):
+    path = write_network(tmp_path / "foreign.onnx", ULTRALYTICS | {"imgsz": "[32, 64]"})
+    with pytest.raises(ModelError, match=r"its windows are not square: \[32, 64\]"):
+        Detector.load(path, resolution_m=1.0)
 
 
 def test_a_network_that_is_no_detector(tmp_path: Path):

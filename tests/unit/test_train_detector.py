@@ -10,7 +10,8 @@ from kilnscan.detector import Detector
 pytest.importorskip("torch", reason="needs the training environment: make train-env")
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch and ultralytics deprecate each other's calls
 
-from kilnscan.train_detector import export_onnx, learn  # noqa: E402
+from kilnscan.export_detector import export_onnx  # noqa: E402
+from kilnscan.train_detector import learn  # noqa: E402
 
 KILNS = np.array([[x, y, 120.0, 60.0, 0.5] for x in (500_300.0, 500_700.0) for y in (3_100_300.0, 3_100_700.0)])
 SHAPE = {"classes": ["FCBK", "zigzag"], "resolution_m": 5.0, "window_px": 64}
