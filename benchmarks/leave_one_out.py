@@ -40,6 +40,8 @@ def row(region: str, measured: dict) -> str:
         f"{atlas['precision']['value'] or 0:.3f}",
         f"{atlas['recall']['value']:.3f}",
         f"{atlas['f1']:.3f}",
+        f"{atlas['ap50']:.3f}",
+        f"{atlas['type_accuracy']['value'] or 0:.3f}",
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -51,8 +53,8 @@ def main() -> None:
     arguments = parser.parse_args()
     config = yaml.safe_load((ROOT / arguments.configfile).read_text(encoding="utf-8"))
     lines = [
-        "| left out | kilns | kilns in acquired area | area acquired | precision | recall | F1 at 50 m |",
-        "|---|---|---|---|---|---|---|",
+        "| left out | kilns | in acquired area | area acquired | precision | recall | F1 at 50 m | AP50 | type right |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for region in config["train"]["regions"]:
         file = ROOT / "results" / f"leave-out-{region['name']}.yaml"

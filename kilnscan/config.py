@@ -417,6 +417,7 @@ class Reference(Section):
 
     path: Paths = Field(description="Vector file of points or polygons; a list or a glob of several.")
     match_m: float = Field(50, gt=0, le=1000, description="Centroids within this distance match, one to one.")
+    type_column: str = Field("kiln_type", description="Column that holds the type, if any does.")
 
     @property
     def files(self) -> list[str]:

@@ -6,11 +6,13 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
+from kilnscan.box_accuracy import average_precision, type_accuracy
 from kilnscan.errors import VectorError
 from kilnscan.merge import near_pairs
 from kilnscan.tables import centres
 
 Z95 = 1.959964
+EQUAL_AREA = 6933  # so that overlaps are those on the ground
 
 
 def match(
@@ -51,17 +53,22 @@ def evaluate(
     candidates: gpd.GeoDataFrame,
     acquired: gpd.GeoDataFrame,
     coverage: gpd.GeoDataFrame,
+    detections: gpd.GeoDataFrame,
     reference: gpd.GeoDataFrame,
     distance_m: float,
+    type_column: str = "kiln_type",
 ) -> dict[str, Any]:
-    """Precision, recall and F1 of the atlas, and what each stage kept; all tables in EPSG:4326.
+    """Precision, recall and F1 of the atlas, what each stage kept, and how good the boxes are; tables in EPSG:4326.
+
+    `detections` are those of the atlas, with what became of each. Boxes are compared where the reference holds outlines,
+    types where it holds the column `type_column`.
 
     Only reference kilns whose centre lies in the area of interest count. Raises VectorError if none does.
     """
     area = shapely.union_all(coverage.geometry.array)
     lon, lat = centres(reference.geometry)
     inside = shapely.intersects_xy(area, lon, lat)
-    lon, lat = lon[inside], lat[inside]
+    lon, lat, reference = lon[inside], lat[inside], reference[inside]
     if not len(lon):
         raise VectorError(
             "No kiln of the reference lies inside the area of interest: check `reference.path` and `region.aoi`."
@@ -89,8 +96,29 @@ def evaluate(
             "recall": recall,
             "f1": round(2 * hits / (len(kilns) + len(lon)), 4),
             "median_offset_m": _offset(kilns, found, lon[known], lat[known]),
+            "type_accuracy": _types(kilns, reference, type_column, found, known),
+            "ap50": _ap50(detections, reference),
         },
     }
+
+
+def _types(
+    kilns: gpd.GeoDataFrame, reference: gpd.GeoDataFrame, column: str, found: np.ndarray, known: np.ndarray
+) -> dict[str, Any] | None:
+    """Share of the matched kilns whose type is the reference's; None if that says nothing of types."""
+    if column not in reference.columns:
+        return None
+    return _share(*type_accuracy(kilns["type"].tolist(), reference[column].tolist(), found, known))
+
+
+def _ap50(detections: gpd.GeoDataFrame, reference: gpd.GeoDataFrame) -> float | None:
+    """Average precision at half overlap of all places in the area, whatever their score; None without outlines."""
+    outlines = shapely.area(reference.geometry.array) > 0
+    if not outlines.all():
+        return None
+    places = detections[detections["keeper"] & (detections["owner"] != "")]
+    boxes, known = (table.geometry.to_crs(EQUAL_AREA).to_numpy() for table in (places, reference))
+    return round(average_precision(boxes, places["place_score"].to_numpy(), known), 4)
 
 
 def _offset(kilns: gpd.GeoDataFrame, found: np.ndarray, lon: np.ndarray, lat: np.ndarray) -> float | None:

@@ -1,7 +1,8 @@
 """Evaluate: how good the atlas is against known kilns.
 
 Needs: the atlas and a reference (config `reference`).
-Makes: <results>/atlas/evaluation.json: recall of each stage, share of the area acquired, precision, recall, F1.
+Makes: <results>/atlas/evaluation.json: recall of each stage, share of the area acquired, precision, recall, F1,
+average precision of the boxes, accuracy of the types.
 """
 
 if settings.reference:
@@ -14,6 +15,7 @@ if settings.reference:
             candidates="<results>/atlas/candidates.parquet",
             acquired="<results>/atlas/acquired.parquet",
             coverage="<results>/atlas/coverage.parquet",
+            detections="<results>/atlas/detections.parquet",
         output:
             evaluation="<results>/atlas/evaluation.json",
         log:
@@ -29,6 +31,7 @@ if settings.reference:
             reference=settings.reference.files,
             content=content(*settings.reference.files),
             match_m=settings.reference.match_m,
+            type_column=settings.reference.type_column,
             code=code_of("evaluate_atlas"),
         script:
             "../scripts/evaluate_atlas.py"

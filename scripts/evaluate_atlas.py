@@ -5,12 +5,17 @@ from kilnscan.evaluate import evaluate
 from kilnscan.files import write_json
 from kilnscan.tables import read_table, read_vector
 
+TABLES = ("kilns", "candidates", "acquired", "coverage", "detections")
 
-def main(tables: dict[str, str], reference: list[str], match_m: float, path: str) -> None:
-    loaded = {name: read_table(tables[name]) for name in ("kilns", "candidates", "acquired", "coverage")}
-    write_json(path, evaluate(**loaded, reference=read_vector(reference, "reference"), distance_m=match_m))
+
+def main(tables: dict[str, str], params: dict, path: str) -> None:
+    loaded = {name: read_table(tables[name]) for name in TABLES}
+    known = read_vector(params["reference"], "reference")
+    write_json(
+        path, evaluate(**loaded, reference=known, distance_m=params["match_m"], type_column=params["type_column"])
+    )
 
 
 if "snakemake" in globals():
     with job(snakemake.log[0]):
-        main(dict(snakemake.input), snakemake.params.reference, snakemake.params.match_m, snakemake.output.evaluation)
+        main(dict(snakemake.input), dict(snakemake.params), snakemake.output.evaluation)

@@ -43,10 +43,16 @@ def table(metres, half=20, **columns):
     return gpd.GeoDataFrame(columns, geometry=shapes, crs=4326)
 
 
-def evaluated(kilns, candidates, reference):
+def evaluated(kilns, candidates, reference, **columns):
+    seen = {
+        "keeper": [True] * len(kilns),
+        "owner": ["t"] * len(kilns),
+        "place_score": np.linspace(0.9, 0.5, len(kilns)),
+    }
+    kilns = table(kilns, type=["FCBK"] * len(kilns), **seen)
     coverage = table([0], half=1000, area_km2=[4.0])
     acquired = table([0], half=100, area_km2=[0.04])
-    return evaluate(table(kilns), table(candidates), acquired, coverage, table(reference), 50)
+    return evaluate(kilns, table(candidates), acquired, coverage, kilns, table(reference, **columns), 50)
 
 
 def test_each_stage_is_measured_and_reference_outside_the_area_does_not_count():
@@ -68,3 +74,18 @@ def test_an_empty_atlas_has_no_precision_and_no_recall():
 def test_a_reference_elsewhere_is_refused():
     with pytest.raises(VectorError, match="inside the area of interest"):
         evaluated(kilns=[0], candidates=[], reference=[90_000])
+
+
+def test_boxes_count_by_their_overlap_and_types_by_their_name():
+    result = evaluated(kilns=[5, 90, 600], candidates=[0], reference=[0, 80, 500], kiln_type=["fcbk", "zigzag", None])
+    assert result["atlas"]["type_accuracy"]["of"] == [1, 2]
+    # boxes of 40 m moved by 5 m and 10 m overlap by 7/9 and 3/5: two of three references, before the false one
+    assert result["atlas"]["ap50"] == pytest.approx(2 / 3, abs=1e-4)
+
+
+def test_points_without_types_say_nothing_of_boxes_and_types():
+    coverage, acquired = table([0], half=1000, area_km2=[4.0]), table([0], half=100, area_km2=[0.04])
+    kilns = table([0], type=["FCBK"], keeper=[True], owner=["t"], place_score=[0.9])
+    points = gpd.GeoDataFrame(geometry=[shapely.Point(0, 0)], crs=4326)
+    result = evaluate(kilns, table([0]), acquired, coverage, kilns, points, 50)
+    assert result["atlas"]["ap50"] is None and result["atlas"]["type_accuracy"] is None
