@@ -60,8 +60,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Precision, recall and F1 of the atlas, what each stage kept, and how good the boxes are; tables in EPSG:4326.
 
-    `detections` are those of the atlas, with what became of each. Boxes are compared where the reference holds outlines,
-    types where it holds the column `type_column`.
+    `detections` are those of the atlas, with what became of each. Boxes are compared where the reference holds
+    outlines, types where it holds the column `type_column`.
 
     Only reference kilns whose centre lies in the area of interest count. Raises VectorError if none does.
     """
