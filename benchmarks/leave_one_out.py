@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/leave_one_out.py [--data FOLDER] [--configfile config/regions/delhi.yaml]
 
 Trains a screen and a detector without the region, maps it with them, prints a Markdown table and writes it to
-results/leave-one-out.md. Needs `make train-env`.
+results/leave-one-out.md. The places found on all left-out regions calibrate the scores: written to
+results/models/<name>-calibration.json, to lie beside the models trained on all regions. Needs `make train-env`.
 """
 
 import argparse
@@ -13,6 +14,9 @@ import sys
 from pathlib import Path
 
 import yaml
+
+from kilnscan.calibration import fit_calibration, places_of, write_calibration
+from kilnscan.tables import read_table, read_vector
 
 ROOT = Path(__file__).parent.parent
 
@@ -56,6 +60,7 @@ def main() -> None:
         "| left out | kilns | in acquired area | area acquired | precision | recall | F1 at 50 m | AP50 | type right |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
+    places = {}
     for region in config["train"]["regions"]:
         file = ROOT / "results" / f"leave-out-{region['name']}.yaml"
         file.parent.mkdir(exist_ok=True)
@@ -75,6 +80,12 @@ def main() -> None:
         subprocess.run(command, cwd=ROOT, check=True)
         result = ROOT / "results" / changes["region"]["name"] / "atlas" / "evaluation.json"
         lines.append(row(region["name"], json.loads(result.read_text(encoding="utf-8"))))
+        labels = region["labels"].replace("{data}", arguments.data or config["data"])
+        found = read_table(result.with_name("detections.parquet"))
+        places[region["name"]] = places_of(found, read_vector([labels], "labels"))
+    calibration = fit_calibration(places)
+    write_calibration(ROOT / "results" / "models" / f"{config['train']['name']}-calibration.json", calibration)
+    lines += ["", f"calibration: {calibration.model_dump_json()}"]
     text = "\n".join(lines) + "\n"
     (ROOT / "results" / "leave-one-out.md").write_text(text, encoding="utf-8")
     print(text)

@@ -9,6 +9,7 @@ import pandas as pd
 import shapely
 
 from kilnscan.antimeridian import polygons
+from kilnscan.calibration import read_calibration
 from kilnscan.config import Atlas, Exposure
 from kilnscan.errors import CatalogueError
 from kilnscan.exposure import add_exposure
@@ -39,7 +40,9 @@ def build_atlas(inputs: dict[str, list[str]], settings: dict[str, Any]) -> dict[
         )
     candidates = _candidates(names, inputs["candidates"])
     detections = read_detections(names, inputs["detections"])
-    detections = trace(detections, candidates, tiles, Atlas.model_validate(settings["atlas"]))
+    config = Atlas.model_validate(settings["atlas"])
+    calibration = read_calibration(config.calibration) if config.calibration else None
+    detections = trace(detections, candidates, tiles, config, calibration)
     facts = {
         **{name: imagery[names[0]][name] for name in ("provider", "licence", "attribution")},
         "synthetic": any(read_json(path)["synthetic"] for path in inputs["scenes"]),

@@ -395,8 +395,13 @@ class Atlas(Section):
     merge_overlap: float = Field(
         0.3, gt=0, le=1, description="Detections that overlap more than this (IoU) are one kiln."
     )
+    calibration: str | None = Field(
+        None,
+        description="Makes a probability of the two stages' scores; the file <name>-calibration.json beside the models "
+        "<name>-screen.npz and <name>-detector.onnx if empty, and without one the score is their mean.",
+    )
     min_score: float = Field(
-        0.48, ge=0, le=1, description="Kilns scored lower by the two stages together (mean) are left out."
+        0.48, ge=0, le=1, description="Kilns that the two stages together score lower are left out."
     )
 
 

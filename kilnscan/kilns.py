@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from kilnscan.calibration import Calibration
 from kilnscan.config import Atlas
 from kilnscan.grid import Tile, mgrs_10m, transformer
 from kilnscan.merge import merge, near_pairs
@@ -35,14 +36,19 @@ def read_detections(names: list[str], paths: list[str]) -> gpd.GeoDataFrame:
 
 
 def trace(
-    detections: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame, tiles: list[Tile], config: Atlas
+    detections: gpd.GeoDataFrame,
+    candidates: gpd.GeoDataFrame,
+    tiles: list[Tile],
+    config: Atlas,
+    calibration: Calibration | None = None,
 ) -> gpd.GeoDataFrame:
     """What became of each detection: one row each, sorted by place, the one that stands for it first; EPSG:4326.
 
     Detections that are one kiln share a `place`, named by the centre of the best of them, its `keeper`. The place lies
-    on the land of the tile `owner`, or outside the area of interest where that is empty. `place_score` is the mean of
-    what the detector says of the keeper and the screen of its surroundings (`screen_score`): on regions left out of
-    training that ranks better than the detector alone. Inside the area and at least `config.min_score`, the place is
+    on the land of the tile `owner`, or outside the area of interest where that is empty. `place_score` is the
+    probability that a `calibration` makes of what the detector says of the keeper and the screen of its surroundings
+    (`screen_score`), or without one their mean: on regions left out of training both rank better than the detector
+    alone. Inside the area and at least `config.min_score`, the place is
     the kiln of that id, `kiln`; else `kiln` is empty. The other columns are the detection's own, `tile` is the tile
     that looked.
     """
@@ -52,7 +58,10 @@ def trace(
     place = np.array([mgrs_10m(x, y) for x, y in zip(lon[chosen], lat[chosen], strict=True)], dtype=object)
     owner = owner_of(tiles, lon[chosen], lat[chosen])
     screen_score = _screen_score(lon[chosen], lat[chosen], candidates)
-    place_score = np.round((score[chosen] + screen_score) / 2, 4)
+    if calibration:
+        place_score = np.round(calibration.probability(score[chosen], screen_score), 4)
+    else:
+        place_score = np.round((score[chosen] + screen_score) / 2, 4)
     kiln = np.where((owner != "") & (place_score >= config.min_score), place, "")
     fate = pd.DataFrame(
         {

@@ -11,6 +11,7 @@ rule atlas:
     """Merge the detections of all tiles and write the ledger."""
     input:
         exposure_files,
+        local_files(filter(None, [calibration_file()])),
         scenes=per_tile("scenes.json"),
         seen=per_tile("seen.json"),
         candidates=per_tile("candidates.parquet"),
@@ -33,10 +34,18 @@ rule atlas:
         runtime=60,
     params:
         tiles=list(specs.values()),
-        atlas=settings.atlas.model_dump(mode="json"),
+        atlas=settings.atlas.model_dump(mode="json")
+        | {"calibration": calibration_file()},
         exposure=settings.exposure.model_dump(mode="json"),
         files=content(
-            *filter(None, (settings.exposure.schools, settings.exposure.population))
+            *filter(
+                None,
+                (
+                    settings.exposure.schools,
+                    settings.exposure.population,
+                    calibration_file(),
+                ),
+            )
         ),
         min_clear=settings.sentinel2.min_clear,
         code=code_of("build_atlas"),

@@ -42,6 +42,7 @@ try:
         check_files("imagery.paths", settings.imagery.files or [settings.imagery.paths])
     check_files("plan.owned", settings.plan.owned_files)
     check_files("plan.prices", filter(None, [settings.plan.prices]))
+    check_files("atlas.calibration", filter(None, [settings.atlas.calibration]))
     check_files(
         "exposure",
         filter(None, (settings.exposure.schools, settings.exposure.population)),
@@ -82,6 +83,16 @@ def closing_words():
 def tile_spec(wildcards):
     """The tile of a job as plain values, so that a job reruns when its own tile changes and only then."""
     return specs[wildcards.tile]
+
+
+def calibration_file():
+    """The calibration of the two models' scores: the one that is named, or the one that lies beside both."""
+    if settings.atlas.calibration:
+        return settings.atlas.calibration
+    name = settings.detect.model.removesuffix("-detector.onnx")
+    beside = f"{name}-calibration.json"
+    both = settings.screen.model == f"{name}-screen.npz"
+    return beside if both and Path(beside).is_file() else None
 
 
 def per_tile(name):

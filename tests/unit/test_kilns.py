@@ -7,6 +7,7 @@ import pytest
 import shapely
 from pandas.testing import assert_frame_equal
 
+from kilnscan.calibration import Calibration
 from kilnscan.config import Atlas
 from kilnscan.grid import tiles_of, to_crs, transformer
 from kilnscan.kilns import build_kilns, read_detections, trace
@@ -156,3 +157,10 @@ def test_a_box_across_the_antimeridian_is_centred_there_and_merges(tmp_path):
     assert (rows["lon"].abs() > 179.99).all()
     area = tiles_of(shapely.box(179.9, -17.1, 180, -16.9))
     assert trace(rows, candidates([]), area, Atlas())["place"].nunique() == 1
+
+
+def test_a_calibration_makes_the_score_a_probability():
+    found, seen = detections([(0, 0)], [0.8]), candidates([(0, 0)], [0.4])
+    calibration = Calibration(intercept=-0.5, detector=1.0, screen=0.5)
+    (row,) = trace(found, seen, TILES, Atlas(), calibration).itertuples()
+    assert row.place_score == pytest.approx(1 / (1 + np.exp(0.5 - np.log(4) - 0.5 * np.log(2 / 3))), abs=1e-4)
