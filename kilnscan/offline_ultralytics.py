@@ -3,6 +3,7 @@
 ultralytics is licensed AGPL-3.0. It comes with the training environment (`make train-env`); detection needs none of it.
 """
 
+import atexit
 import importlib.machinery
 import importlib.metadata
 import importlib.util
@@ -13,9 +14,25 @@ import tempfile
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from kilnscan.errors import ModelError
+
+
+@cache
+def _settings() -> str:
+    """The folder of ultralytics' settings, one for all uses in a process: it is looked up only once."""
+    import matplotlib
+
+    folder = Path(tempfile.mkdtemp(prefix="kilnscan-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "Ultralytics").mkdir()
+    # every check of a data set would otherwise try to download a font
+    font = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    for name in ("Arial.ttf", "Arial.Unicode.ttf"):
+        shutil.copyfile(font, folder / "Ultralytics" / name)
+    return str(folder)
 
 
 @contextmanager
@@ -31,15 +48,10 @@ def offline_ultralytics(threads: int = 1) -> Iterator[Path]:
         )
     scratch = Path(tempfile.mkdtemp(prefix="kilnscan-"))
     try:
-        os.environ.update(YOLO_OFFLINE="1", YOLO_AUTOINSTALL="0", YOLO_CONFIG_DIR=str(scratch), YOLO_VERBOSE="false")
+        os.environ.update(YOLO_OFFLINE="1", YOLO_AUTOINSTALL="0", YOLO_CONFIG_DIR=_settings(), YOLO_VERBOSE="false")
         os.environ["ULTRALYTICS_SAFE_LOAD"] = "1"
-        import matplotlib
         import torch
 
-        # every check of a data set would otherwise try to download this font
-        font = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-        (scratch / "Ultralytics").mkdir()
-        shutil.copyfile(font, scratch / "Ultralytics" / "Arial.ttf")
         if importlib.util.find_spec("torchvision") is None:
             # boxes that are oriented never reach torchvision: its version and an empty module are all that is asked for
             version = importlib.metadata.version

@@ -37,7 +37,20 @@ def trained(folder: Path) -> Path:
     return folder / "detector.onnx"
 
 
-def test_training_offline_gives_a_detector_and_the_same_one_again(tmp_path: Path):
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Hosts that somebody wanted to talk to; sockets themselves are blocked in all tests."""
+    asked: list[str] = []
+
+    def refuse(host, *_):
+        asked.append(host)
+        raise OSError("there is no network")
+
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    return asked
+
+
+def test_training_offline_gives_a_detector_and_the_same_one_again(tmp_path: Path, network: list[str]):
     first = trained(tmp_path / "first")
     detector = Detector.load(first)
     assert detector.classes == ("FCBK", "zigzag")
@@ -47,3 +60,4 @@ def test_training_offline_gives_a_detector_and_the_same_one_again(tmp_path: Path
     assert detector.metadata["kilnscan:regions"] == "here"
     assert len(detector.detect([np.zeros((64, 64, 3), np.uint8)], min_score=0.0)) == 1
     assert trained(tmp_path / "again").read_bytes() == first.read_bytes()
+    assert network == []
