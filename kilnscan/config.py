@@ -328,9 +328,11 @@ class AnswerFile(Section):
 
     @property
     def files(self) -> list[str]:
-        """The file, or the label files of a folder, in a fixed order."""
+        """The file, or of a folder its label files in a fixed order and what names their classes."""
         folder = Path(self.path)
-        return sorted(map(str, folder.glob("*.txt"))) if folder.is_dir() else [self.path]
+        if not folder.is_dir():
+            return [self.path]
+        return [str(path) for path in (*sorted(folder.glob("*.txt")), folder.parent / "classes.txt") if path.is_file()]
 
 
 class Review(Section):

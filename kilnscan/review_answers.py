@@ -18,7 +18,7 @@ import numpy as np
 import shapely
 
 from kilnscan.errors import AnswerError
-from kilnscan.review_marks import NOT_KILN, PICTURE_M, UNSURE, Mark, Window, from_rectangle
+from kilnscan.review_marks import CLASSES, NOT_KILN, PICTURE_M, UNSURE, Mark, Window, from_rectangle
 
 LARGEST = 64_000_000  # bytes of one file
 MOST_MARKS = 50  # in a picture of 320 m
@@ -125,8 +125,12 @@ class Source:
         return self._mark(kinds[0], from_rectangle(*sizes, self._number(value.get("rotation", 0), where)), where)
 
     def _yolo(self) -> Iterator[Answer]:
-        kinds = [*self.types, NOT_KILN, UNSURE]
-        for path in sorted(Path(self.path).glob("*.txt")):
+        folder = Path(self.path)
+        named = next((path for path in (folder / CLASSES, folder.parent / CLASSES) if path.is_file()), None)
+        if named is None:
+            self.refuse("whole folder", f"nothing says what its classes are, for there is no {CLASSES}", "add it")
+        kinds = self._text(named).split()
+        for path in sorted(path for path in folder.glob("*.txt") if path.name != CLASSES):
             window = self._window(path.stem, path.name)
             marks = []
             for number, line in enumerate(self._text(path).splitlines(), start=1):
@@ -135,7 +139,7 @@ class Source:
                 if len(numbers) != 8 or not (len(first) <= 3 and first.isascii() and first.isdigit()):
                     self.refuse(where, "it is not a class and four corners", "export as YOLO-OBB")
                 if int(first) >= len(kinds):
-                    self.refuse(where, f"there is no class {first}", f"the classes are {dict(enumerate(kinds))}")
+                    self.refuse(where, f"there is no class {first}", f"{CLASSES} names {len(kinds)}, from 0 on")
                 marks.append(self._mark(kinds[int(first)], self._ring(numbers, where), where))
             yield self._answer(window, marks, None, None, path.name)
 
@@ -156,7 +160,7 @@ class Source:
             where = f"annotation {number}"
             image, rings = self._get(part, "image_id", int, where), self._get(part, "segmentation", list, where)
             if image not in images or len(rings) != 1 or not isinstance(rings[0], list) or len(rings[0]) > 200:
-                self.refuse(where, "it has no image or not one polygon", "draw each kiln as one polygon")
+                self.refuse(where, "it has no image or not one polygon", "export polygons; Label Studio's come as JSON")
             ring = self._ring(rings[0], where) / images[image][1]
             images[image][2].append(self._mark(kinds.get(self._get(part, "category_id", int, where)), ring, where))
         for window, _, marks, where in images.values():

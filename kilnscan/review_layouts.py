@@ -21,7 +21,7 @@ from kilnscan.grid import transformer
 from kilnscan.imagery import read_chip
 from kilnscan.lattice import chip_bounds, chips_of_window
 from kilnscan.pictures import stretched
-from kilnscan.review_marks import NOT_KILN, PICTURE_M, UNSURE, Mark, Window, to_line, to_rectangle
+from kilnscan.review_marks import CLASSES, NOT_KILN, PICTURE_M, UNSURE, Mark, Window, to_line, to_rectangle
 
 LEAST_PX = 320  # edge of a chip in a picture: half a metre; finer imagery keeps its own pixels
 COLUMNS = [
@@ -54,6 +54,7 @@ def write_review(
         sides.append(_write_picture(folder / row.picture, window, chips, store, f"{row.attribution}; {row.licence}"))
         lines = [to_line(kinds.index(mark.kind), mark.ring) for mark in marks[row.window]]
         write_text(folder / "labels" / f"{row.window}.txt", "".join(f"{line}\n" for line in lines))
+    write_text(folder / "labels" / CLASSES, "".join(f"{kind}\n" for kind in kinds))
     rights = {key: "; ".join(sorted(set(table[key]))) for key in ("licence", "attribution")}
     described = {"train": "images", "val": "images", "names": dict(enumerate(kinds)), **rights}
     write_text(folder / "dataset.yaml", yaml.safe_dump(described, sort_keys=False, allow_unicode=True))

@@ -18,6 +18,8 @@ from kilnscan.lattice import CHIP_M, window_bounds
 PICTURE_M = 2 * CHIP_M
 NOT_KILN, UNSURE = "not-kiln", "unsure"
 """What a box can be called instead of a type of kiln."""
+CLASSES = "classes.txt"
+"""The file that says, a line each, what the classes of YOLO's labels are: in their folder or the one above it."""
 _NAME = re.compile(r"(32[67](?:0[1-9]|[1-5]\d|60))_(-?\d{1,6})_(-?\d{1,6})", re.ASCII)
 
 
