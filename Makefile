@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := -c requirements.lock
 
-.PHONY: demo test env dev-env train-env lint format lock site countries delhi kill-test bench-composite screen-accuracy bench-screen planning profile clean
+.PHONY: demo test env dev-env train-env lint format lock site countries delhi kill-test bench-composite screen-accuracy bench-screen review-round planning profile clean
 
 demo: env
 	$(BIN)/snakemake
@@ -97,6 +97,10 @@ screen-accuracy: env
 # (GRANULE=1 adds a full granule: 20 minutes, 5 GB)
 bench-screen: dev-env
 	$(BIN)/python benchmarks/screen_speed.py $(if $(DATA),--data $(DATA)) $(if $(GRANULE),--granule)
+
+# what one round of answers adds to the screen, simulated with hidden labels: make review-round DATA=/where/s2_delhi/is
+review-round: env
+	$(BIN)/python benchmarks/review_round.py $(if $(DATA),--data $(DATA))
 
 # CPU time and peak memory per rule of the last demo run
 profile: env

@@ -84,6 +84,16 @@ def _agree(one: Answer, other: Answer) -> bool:
     return len(match(*to_degrees(*first.T), *to_degrees(*second.T), NEAR_M)[0]) == len(first)
 
 
+def in_words(table: gpd.GeoDataFrame) -> str:
+    """A table of decisions in one line."""
+    settled = table[~table["disputed"]]
+    boxes = settled.loc[settled["what"] == BOX, "decision"].value_counts()
+    counts = ", ".join(f"{boxes.get(name, 0)} {name}" for name in (KILN, NOT_KILN, UNSURE))
+    empty = int(((settled["what"] == WHOLE) & (settled["decision"] == NOT_KILN)).sum())
+    disputed = table.loc[table["disputed"], "window"].nunique()
+    return f"{table['window'].nunique()} windows answered: boxes {counts}; {empty} windows empty, {disputed} disputed"
+
+
 def write_decisions(table: gpd.GeoDataFrame, parquet: str | Path, text: str | Path) -> None:
     """Write a table of decisions as GeoParquet, and as CSV with its polygons as WKT in degrees."""
     write_table(parquet, table)

@@ -37,21 +37,21 @@ def choose(
     detections: gpd.GeoDataFrame,
     candidates: gpd.GeoDataFrame,
     reference: gpd.GeoDataFrame | None,
-    tiles: list[Tile],
     imagery: list[dict[str, Any]],
-    atlas: Atlas,
-    types: Sequence[str],
-    **how: Any,
+    settings: dict[str, Any],
+    answered: Collection[str],
 ) -> tuple[pd.DataFrame, dict[str, list[Mark]]]:
-    """The windows for a person (`rank`, which takes `how`) and what to mark in each (`shown_in`).
+    """The windows for a person (`rank`) and what to mark in each (`shown_in`).
 
-    Tables are those of all tiles in EPSG:4326, `imagery` the tiles' records of chips.
+    Tables are those of all tiles in EPSG:4326, `imagery` the tiles' records of chips, `settings` the rule's params.
     """
+    tiles, atlas = [Tile.from_spec(spec) for spec in settings["tiles"]], Atlas.model_validate(settings["atlas"])
     found = weigh(detections, candidates, tiles, atlas)
     chips = {(record["epsg"], i, j) for record in imagery for i, j, _ in record["chips"]}
-    ranked = rank(found, candidates, reference, tiles, chips, min_score=atlas.min_score, **how)
+    how = {"min_score": atlas.min_score, "match_m": settings["match_m"], "most": settings["most"]}
+    ranked = rank(found, candidates, reference, tiles, chips, **how, answered=answered)
     windows = [_window(row) for row in ranked.to_dict("records")]
-    return ranked, shown_in(windows, found, types, SHOWN * atlas.min_score)
+    return ranked, shown_in(windows, found, settings["types"], SHOWN * atlas.min_score)
 
 
 def weigh(
@@ -109,7 +109,7 @@ def _uncertain(found: gpd.GeoDataFrame, min_score: float) -> pd.DataFrame:
 def _disputed(found: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame) -> pd.DataFrame:
     """What one stage likes and the other does not, the largest difference first."""
     gap = found["detector_score"].to_numpy() - found["screen_score"].to_numpy()
-    both = _entries(found, np.where(gap > 0, "detector-only", "screen-only"), np.abs(gap))
+    both = _entries(found, np.where(gap > 0, "detector-higher", "screen-higher"), np.abs(gap))
     lon, lat = centres(candidates.geometry)
     x, y = centres(found.geometry)
     pairs, _ = near_pairs(np.concatenate([lon, x]), np.concatenate([lat, y]), REACH_M)
@@ -117,7 +117,7 @@ def _disputed(found: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame) -> pd.DataF
     alone[pairs[(pairs[:, 0] < len(lon)) & (pairs[:, 1] >= len(lon)), 0]] = False
     score = candidates["score"].to_numpy()[alone]
     silent = candidates[alone].assign(score=np.round(score / 2, 4), detector_score=0.0, screen_score=np.round(score, 4))
-    return pd.concat([both, _entries(silent, "screen-only", score)], ignore_index=True)
+    return pd.concat([both, _entries(silent, "screen-higher", score)], ignore_index=True)
 
 
 def _contradicting(

@@ -13,7 +13,7 @@ rule review:
         local_files(reference_paths()),
         detections=per_tile("detections.parquet"),
         imagery=per_tile("imagery.json"),
-        candidates=["<results>/atlas/candidates.parquet"],
+        candidates="<results>/atlas/candidates.parquet",
         answers=(
             ["<results>/review/decisions.parquet"] if settings.review.answers else []
         ),

@@ -47,13 +47,13 @@ def ranked(kilns, candidates=NONE, reference=None, most=10, **more):
 
 def test_uncertain_and_disputed_windows_take_turns():
     assert ranked(found(SURE, UNCERTAIN, DETECTOR)) == [
-        (2805, "uncertain"), (2810, "detector-only"), (2800, "uncertain"),
+        (2805, "uncertain"), (2810, "detector-higher"), (2800, "uncertain"),
     ]  # fmt: skip
 
 
 def test_a_candidate_of_which_the_detector_says_nothing_is_disputed():
     candidates = places([(2800, 13120), (2815, 13120)], score=[0.9, 0.95])
-    assert ranked(found(SURE), candidates, most=2) == [(2800, "uncertain"), (2815, "screen-only")]
+    assert ranked(found(SURE), candidates, most=2) == [(2800, "uncertain"), (2815, "screen-higher")]
 
 
 def test_known_kilns_and_the_atlas_contradict_each_other():
@@ -62,7 +62,7 @@ def test_known_kilns_and_the_atlas_contradict_each_other():
     low = [(2815, 13120, 0.1, 0.1), (2816, 13120, 0.2, 0.2)]
     missed = places([row[:2] for row in low])
     rows = ranked(found(SURE, UNCERTAIN, DETECTOR, *low), reference=missed, most=3)
-    assert rows == [(2805, "uncertain"), (2810, "detector-only"), (2800, "not-in-reference")]
+    assert rows == [(2805, "uncertain"), (2810, "detector-higher"), (2800, "not-in-reference")]
     rows = ranked(found(UNCERTAIN, DETECTOR, *low), reference=missed, most=3)
     assert rows[2] == (2815, "not-in-atlas")  # of which the atlas is surest that it is none
 
