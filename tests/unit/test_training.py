@@ -1,6 +1,10 @@
 """Where training gets its labels: as given, brought onto the pixels, and corrected by people."""
 
+import runpy
+from pathlib import Path
+
 import geopandas as gpd
+import numpy as np
 import pytest
 import shapely
 
@@ -56,3 +60,33 @@ def test_decisions_that_leave_no_kiln_are_an_error(region, tmp_path):
     gpd.read_file(region["labels"])[:1].to_file(region["labels"])
     with pytest.raises(VectorError, match="leave no kiln in region here"):
         corrected_labels(decided(region, tmp_path))
+
+
+class EnoughError(Exception):
+    """Stands in for training, which would take too long: what it would have learned from."""
+
+
+def learned_from(script: str, trainer: str, region: dict, raster, **config) -> EnoughError:
+    """Run a training script up to its trainer."""
+    scope = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / f"{script}.py"))
+
+    def refuse(*arguments, **options):
+        raise EnoughError(*arguments, options)
+
+    scope["main"].__globals__[trainer] = refuse
+    mosaic = raster("m.tif", np.full((3, 100, 200), 99, np.uint8), left=X - 500, top=Y + 500)
+    with pytest.raises(EnoughError) as stopped:
+        scope["main"]([region | {"mosaic": mosaic}], config, "m", "m.md", 1)
+    return stopped.value
+
+
+def test_both_models_learn_from_corrected_labels_and_from_rejected_places(region, tmp_path, raster):
+    region = decided(region, tmp_path)
+    screen = {"bands": ["B04", "B03", "B02"], "seed": 0, "target_recall": 0.9, "kiln_weight": 1, "rounds": 1}
+    (here,) = learned_from("train_screen", "train", region, raster, **screen).args[0]
+    assert places(here.labels) == [(500, 0)] and places(here.negatives) == [(0, 0)]
+    detector = {"classes": ["FCBK"], "resolution_m": 2.5, "window_px": 128, "epochs": 1, "seed": 0}
+    detector |= {"type_column": "kind", "label_shift_m": (4, -7), "confidence": 0.1}
+    _, labels, _, options = learned_from("train_detector", "learn", region, raster, **detector).args
+    assert places(labels["here"]) == [(504, -7)] and places(options["negatives"]["here"]) == [(0, 0)]
+    assert "shift_m" not in options

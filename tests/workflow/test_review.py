@@ -61,3 +61,9 @@ def test_answers_are_not_read_from_where_the_next_review_overwrites_them(project
     assert "copy it out of results/ first" in project.snakemake("-n", check=False)
     project.configure(review={"answers": ["gone.json"]})
     assert "`review.answers` names gone.json, which does not exist" in project.snakemake("-n", check=False)
+
+
+def test_training_waits_for_the_decisions_that_it_learns_from(project):
+    decisions = "results/small/review/decisions.parquet"
+    project.configure(train={"name": "mine", "regions": [{"name": "here", "seed": 7, "decisions": decisions}]})
+    assert project.jobs("train").items() >= {"review_answers": 1, "train_screen": 1, "train_detector": 1}.items()
