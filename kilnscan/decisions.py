@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import shapely
 
 from kilnscan.corrections import BOX, COLUMNS, KILN, NEAR_M, WHOLE
@@ -43,7 +42,7 @@ def decide(answers: Iterable[Answer]) -> gpd.GeoDataFrame:
     rows: list[dict[str, Any]] = []
     for window in sorted(latest):
         said = list(latest[window].values())
-        sure = [answer for answer in said if answer.verdict != UNSURE] or said
+        sure = [answer for answer in said if not answer.unsure] or said
         disputed = not all(_agree(sure[0], other) for other in sure[1:])
         for answer in sorted(sure, key=lambda answer: answer.who) if disputed else sure[-1:]:
             rows += [row | {"disputed": disputed} for row in _rows(answer)]
@@ -68,20 +67,11 @@ def _rows(answer: Answer) -> list[dict[str, Any]]:
 
 def _agree(one: Answer, other: Answer) -> bool:
     """Whether two people mean the same kilns of a window; types, and boxes that are no kilns, do not matter."""
-    first, second = (
-        np.array([a.window.metres(m.centre[None])[0] for m in a.marks if m.kind not in (NOT_KILN, UNSURE)]).reshape(
-            -1, 2
-        )
-        for a in (one, other)
-    )
     if KILN in (one.verdict, other.verdict):  # said without boxes
-        return all(answer.verdict == KILN or len(marks) for answer, marks in ((one, first), (other, second)))
-    if len(first) != len(second):
-        return False
-    if not len(first):
-        return True
-    to_degrees = transformer(one.window.epsg, 4326).transform
-    return len(match(*to_degrees(*first.T), *to_degrees(*second.T), NEAR_M)[0]) == len(first)
+        return all(answer.verdict == KILN or len(answer.kilns) for answer in (one, other))
+    places = [transformer(one.window.epsg, 4326).transform(*answer.kilns.T) for answer in (one, other)]
+    matched = len(match(*places[0], *places[1], NEAR_M)[0])
+    return matched == len(one.kilns) == len(other.kilns)
 
 
 def in_words(table: gpd.GeoDataFrame) -> str:

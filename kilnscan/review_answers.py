@@ -41,6 +41,17 @@ class Answer:
     verdict: str = ""
     """Said of the whole window: `unsure`, or `kiln` for kilns without boxes."""
 
+    @property
+    def unsure(self) -> bool:
+        """Whether it says nothing of any place."""
+        return self.verdict == UNSURE or (bool(self.marks) and all(mark.kind == UNSURE for mark in self.marks))
+
+    @property
+    def kilns(self) -> np.ndarray:
+        """Centres (n, 2) of the kilns marked, in UTM metres."""
+        shares = [mark.centre for mark in self.marks if mark.kind not in (NOT_KILN, UNSURE)]
+        return self.window.metres(np.reshape(shares, (-1, 2)))
+
 
 @dataclass(frozen=True)
 class Source:

@@ -2,8 +2,7 @@
 
 Needs: the atlas, the second stage's chips and detections; config `review`, and `reference` if there is one.
 Makes: <results>/review/: review.csv and .parquet, images/ and labels/ with dataset.yaml (YOLO-OBB), labelstudio.json
-and labelstudio.xml, coco.json; of answers, decisions.parquet (EPSG:4326) and
-decisions.csv in the same folder.
+and labelstudio.xml, coco.json; of answers decisions.parquet (EPSG:4326) and decisions.csv in the same folder.
 """
 
 

@@ -63,6 +63,8 @@ def test_people_who_do_not_agree_are_both_kept_and_change_nothing(other: Answer)
 def test_who_is_unsure_disputes_nothing():
     table = decide([said(mark()), said(who="Bob", when="2026-05-01T00:00:00Z", verdict="unsure")])
     assert table[["who", "decision", "disputed"]].to_numpy().tolist() == [["Ann", "kiln", False]]
+    table = decide([said(mark()), said(mark(0, 0, "unsure"), who="Bob", when="2026-05-01T00:00:00Z")])
+    assert table[["who", "decision", "disputed"]].to_numpy().tolist() == [["Ann", "kiln", False]]
     assert decide([said(verdict="unsure")])["decision"].tolist() == ["unsure"]
 
 
