@@ -63,7 +63,7 @@ def apply_decisions(labels: gpd.GeoDataFrame, decisions: gpd.GeoDataFrame, type_
     rejected box, and unmarked ones in the middle of an answered window. What people are unsure of or dispute changes
     nothing. Negatives are rejected boxes and the middles of rejected windows, unless a kiln was confirmed there.
     """
-    labels, settled = labels.to_crs(4326).rename_geometry("geometry"), decisions[~decisions["disputed"]]
+    labels, settled = labels.to_crs(4326), decisions[~decisions["disputed"]]
     boxes, whole = settled[settled["what"] == BOX], settled[settled["what"] == WHOLE]
     kilns = _once(boxes[boxes["decision"] == KILN])
     rejected = settled[settled["decision"] == NOT_KILN]
