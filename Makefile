@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := -c requirements.lock
 
-.PHONY: demo test env dev-env train-env lint format lock site countries delhi kill-test bench-composite screen-accuracy bench-screen review-round planning profile clean
+.PHONY: demo test env dev-env train-env lint format lock site countries delhi kill-test bench-composite screen-accuracy bench-screen bench-orders review-round planning profile clean
 
 demo: env
 	$(BIN)/snakemake
@@ -92,6 +92,10 @@ bench-composite: dev-env
 # what the screen keeps of kilns it has not learned from: make screen-accuracy DATA=/where/s2_delhi/is (GROUPS=1: by feature)
 screen-accuracy: env
 	$(BIN)/python benchmarks/screen_accuracy.py $(if $(DATA),--data $(DATA)) $(if $(GROUPS),--groups)
+
+# what imagery orders cost, grouped in four ways: make bench-orders DATA=/where/s2_delhi/is
+bench-orders: env
+	$(BIN)/python benchmarks/orders.py $(if $(DATA),--data $(DATA))
 
 # the screen's speed side by side with scikit-learn and per-pixel loops: make bench-screen DATA=/where/s2_delhi/is
 # (GRANULE=1 adds a full granule: 20 minutes, 5 GB)

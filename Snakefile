@@ -2,6 +2,7 @@
 
     snakemake                                      the demo: a synthetic region
     snakemake --configfile config/regions/X.yaml   another region (config/README.md)
+    snakemake plan --configfile ...                what the imagery would cost, before any is acquired
     snakemake train --configfile ...               models from labelled regions
     snakemake audit --configfile ...               what the screen loses, from a sample of the land it rejects
     snakemake review --configfile ...              windows for people to look at; review_answers reads what they said
@@ -42,6 +43,7 @@ include: "rules/tiles.smk"
 include: "rules/scenes.smk"
 include: "rules/screen.smk"
 include: "rules/candidates.smk"
+include: "rules/plan.smk"
 include: "rules/imagery.smk"
 include: "rules/detect.smk"
 include: "rules/atlas.smk"

@@ -7,12 +7,12 @@ https, S3, the catalogue's own host, or files beside the catalogue.
 import ipaddress
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from functools import cache, cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import pystac
@@ -106,13 +106,7 @@ class Item(BaseModel):
     @cached_property
     def footprint(self) -> BaseGeometry | None:
         """Where it has data, EPSG:4326, if the item says so in a way that can be used."""
-        try:
-            shape = shapely.geometry.shape(self.geometry) if self.geometry else None
-            usable = shape is not None and shape.is_valid and shape.area > 0
-        except Exception:  # a stranger's geometry may break in any way
-            return None
-        # a granule is a degree or two wide, more near the poles: a wider one was torn at the antimeridian
-        return shape if usable and shape.bounds[2] - shape.bounds[0] < 90 else None
+        return usable_shape(self.geometry)
 
     def has(self, band: str) -> bool:
         """Whether there is a file of a Sentinel-2 band."""
@@ -132,28 +126,46 @@ class Item(BaseModel):
 
     def link(self, band: str, catalog: str) -> str:
         """Link of a band's file that may be read: an https or s3 URL, one on the catalogue's host, or a path."""
-        href = self.asset(band).href
-        refusal = CatalogueError(
-            f"STAC item {self.id} links to {plain(href)!r}: only https, s3, the catalogue's own host and files beside "
-            "the catalogue are read."
-        )
-        try:
-            full = href if href.startswith("s3://") else _join(self.base, href)
-            parts = urlsplit(full)
-            host = parts.hostname or ""
-        except ValueError:
-            raise refusal from None
-        if "://" not in full:
-            inside = Path(full).resolve().is_relative_to(Path(catalog).resolve().parent)
-            if is_remote(catalog) or href.startswith("/") or not inside:
-                raise refusal
-            return Path(full).as_posix()
-        own = host == urlsplit(catalog).hostname if is_remote(catalog) else host in LOOPBACK
-        if "@" in parts.netloc or not host or not (own or (parts.scheme in ("https", "s3") and _is_public(host))):
+        return safe_link(self.id, self.base, self.asset(band).href, catalog)
+
+
+def usable_shape(geometry: dict[str, Any] | None) -> BaseGeometry | None:
+    """A stranger's GeoJSON geometry (EPSG:4326) as a shape; None if it is broken, empty or torn at the antimeridian."""
+    try:
+        shape = shapely.geometry.shape(geometry) if geometry else None
+        usable = shape is not None and shape.is_valid and shape.area > 0
+    except Exception:  # it may break in any way
+        return None
+    # an image is a degree or two wide, more near the poles: a wider one was torn at the antimeridian
+    return shape if usable and shape.bounds[2] - shape.bounds[0] < 90 else None
+
+
+def safe_link(item: str, base: str, href: str, catalog: str) -> str:
+    """The full link of an item's file, in the document `base`, if it may be read.
+
+    Raises CatalogueError unless it is an https or s3 URL, one on the catalogue's host, or a file beside the catalogue.
+    """
+    refusal = CatalogueError(
+        f"STAC item {item} links to {plain(href)!r}: only https, s3, the catalogue's own host and files beside the "
+        "catalogue are read."
+    )
+    try:
+        full = href if href.startswith("s3://") else _join(base, href)
+        parts = urlsplit(full)
+        host = parts.hostname or ""
+    except ValueError:
+        raise refusal from None
+    if "://" not in full:
+        inside = Path(full).resolve().is_relative_to(Path(catalog).resolve().parent)
+        if is_remote(catalog) or href.startswith("/") or not inside:
             raise refusal
-        if parts.scheme not in ("http", "https", "s3"):
-            raise refusal
-        return full
+        return Path(full).as_posix()
+    own = host == urlsplit(catalog).hostname if is_remote(catalog) else host in LOOPBACK
+    if "@" in parts.netloc or not host or not (own or (parts.scheme in ("https", "s3") and _is_public(host))):
+        raise refusal
+    if parts.scheme not in ("http", "https", "s3"):
+        raise refusal
+    return full
 
 
 def find_items(source: Stac, area: BaseGeometry) -> tuple[list[Item], dict[str, str]]:
@@ -165,7 +177,7 @@ def find_items(source: Stac, area: BaseGeometry) -> tuple[list[Item], dict[str, 
     items: list[Item] = []
     refused: dict[str, str] = {}
     days = set(source.days())
-    for raw, base in _documents(source, area):
+    for raw, base in documents(source, area):
         try:
             item = _parse(raw, base)
             if (
@@ -184,16 +196,34 @@ def find_items(source: Stac, area: BaseGeometry) -> tuple[list[Item], dict[str, 
     return items, refused
 
 
-def season_windows(source: Stac) -> list[tuple[date, date]]:
+class Search(Protocol):
+    """What a catalogue is asked for."""
+
+    catalog: str
+    collections: list[str]
+    max_cloud: float
+    section: str
+    """Where the configuration says so, for messages."""
+
+    def days(self) -> list[date]:
+        """Days, in order, on which what is sought was seen."""
+
+
+def season_windows(source: Search) -> list[tuple[date, date]]:
     """First and last days of the stretches of time that the configured season consists of."""
     runs = groupby(enumerate(source.days()), key=lambda pair: pair[1] - timedelta(pair[0]))
     return [((run := [day for _, day in group])[0], run[-1]) for _, group in runs]
 
 
-def _documents(source: Stac, area: BaseGeometry) -> Iterator[tuple[dict[str, Any], str]]:
-    """Raw items, each with the place its relative links start from."""
+def documents(
+    source: Search, area: BaseGeometry, headers: Mapping[str, str] | None = None
+) -> Iterator[tuple[dict[str, Any], str]]:
+    """Raw items that may meet `area` (EPSG:4326), each with the place its relative links start from.
+
+    `headers` go along with every request. Raises CatalogueError if the catalogue cannot be reached or is none.
+    """
     catalog = source.catalog
-    io = _io(catalog)
+    io = _io(catalog, tuple(sorted((headers or {}).items())))
     try:
         content = json.loads(io.read_text(catalog))
         if not isinstance(content, dict):
@@ -206,17 +236,17 @@ def _documents(source: Stac, area: BaseGeometry) -> Iterator[tuple[dict[str, Any
             yield from _walk(io, source)
     except SourceError as error:
         raise CatalogueError(
-            f"The STAC catalogue {catalog} does not answer: {error}. Check the network, `sentinel2.catalog` and "
-            "`sentinel2.collections`; a frozen scene list needs no network (config/README.md)."
+            f"The STAC catalogue {catalog} does not answer: {error}. Check the network, `{source.section}.catalog` and "
+            f"`{source.section}.collections`; a list in a file needs no network (config/README.md)."
         ) from error
     except Exception as error:  # a stranger's catalogue may break its reader in any way
         raise CatalogueError(
             f"The STAC catalogue {catalog} is no STAC API, catalogue or item collection: {_words(error)}. "
-            "Check `sentinel2.catalog`."
+            f"Check `{source.section}.catalog`."
         ) from error
 
 
-def _search(io: "_PatientIO", source: Stac, area: BaseGeometry) -> Iterator[dict[str, Any]]:
+def _search(io: "_PatientIO", source: Search, area: BaseGeometry) -> Iterator[dict[str, Any]]:
     client = Client.open(source.catalog, stac_io=io)
     query = {"eo:cloud_cover": {"lte": source.max_cloud}} if client.conforms_to("QUERY") else None
     count = 0
@@ -235,7 +265,7 @@ def _search(io: "_PatientIO", source: Stac, area: BaseGeometry) -> Iterator[dict
             yield from page["features"]
 
 
-def _walk(io: "_PatientIO", source: Stac) -> Iterator[tuple[dict[str, Any], str]]:
+def _walk(io: "_PatientIO", source: Search) -> Iterator[tuple[dict[str, Any], str]]:
     """Items of a static catalogue with their addresses; branches that are other collections are not entered."""
     todo, known = [source.catalog], {source.catalog}
     while todo:
@@ -271,9 +301,9 @@ def _is_public(host: str) -> bool:
 class _PatientIO(StacApiIO):
     """Reads a catalogue's documents: patiently, and nothing that lies elsewhere."""
 
-    def __init__(self, catalog: str) -> None:
+    def __init__(self, catalog: str, extra: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__()
-        self.catalog, self.web = catalog, Web()
+        self.catalog, self.extra, self.web = catalog, dict(extra), Web()
 
     def read_text(self, source: Any, *args: Any, **kwargs: Any) -> str:
         href = str(source.get_absolute_href() if isinstance(source, pystac.Link) else source)
@@ -289,10 +319,10 @@ class _PatientIO(StacApiIO):
         url = str(href.get_absolute_href() if isinstance(href, pystac.Link) else href)
         if urlsplit(url)[:2] != urlsplit(self.catalog)[:2]:
             raise ValueError(f"it links to {plain(url)!r}, which lies elsewhere")
-        body = None
+        body, headers = None, {**(headers or {}), **self.extra}
         if method == "POST":
             body = json.dumps(parameters).encode()
-            headers = {**(headers or {}), "Content-Type": "application/json"}
+            headers["Content-Type"] = "application/json"
         elif parameters:
             url += f"?{urlencode(parameters)}"
         return self.web.document(url, method or "GET", headers, body, _check_json).decode("utf-8")
@@ -306,8 +336,8 @@ def _check_json(content: bytes) -> None:
 
 
 @cache
-def _io(catalog: str) -> _PatientIO:
-    return _PatientIO(catalog)
+def _io(catalog: str, extra: tuple[tuple[str, str], ...] = ()) -> _PatientIO:
+    return _PatientIO(catalog, extra)
 
 
 def _parse(raw: Any, base: str) -> Item:

@@ -17,6 +17,7 @@ from rasterio.windows import Window
 
 from kilnscan.errors import ImageryError
 from kilnscan.grid import Bounds
+from kilnscan.web import plain
 
 SIGNED = ("int16", "float32", "float64")
 """Types whose pixels are handed on as int16."""
@@ -25,16 +26,21 @@ PER_UNIT = 10_000
 """What a float of 1 becomes."""
 
 
-def open_mosaic(path: str | Path, bands: int = 3) -> rasterio.DatasetReader:
+def open_mosaic(path: str | Path, bands: int = 3, driver: str | None = None) -> rasterio.DatasetReader:
     """Open a composite and check that it can be placed on a map.
+
+    With a `driver`, it is opened as that format and no other: a stranger's VRT may name any file of this machine.
 
     Raises ImageryError if the file is missing or unreadable, has no CRS, fewer than `bands` bands, another type than
     TYPES or, among its first `bands`, several types.
     """
     try:
-        source = rasterio.open(path)
+        source = rasterio.open(path, driver=driver)
     except RasterioError as error:
-        raise ImageryError(f"Cannot open the composite {path}: {error}. Check `sentinel2.path`.") from error
+        raise ImageryError(
+            f"Cannot open the composite {plain(str(path))}: {_told(error, path)}. Check `sentinel2.path`, or `imagery` "
+            "if it is the second stage's."
+        ) from error
     problem = None
     if source.crs is None:
         problem = "it has no CRS; assign one, for example with `gdal_edit.py -a_srs EPSG:32643`"
@@ -48,12 +54,23 @@ def open_mosaic(path: str | Path, bands: int = 3) -> rasterio.DatasetReader:
         )
     if problem:
         source.close()
-        raise ImageryError(f"The composite {path} cannot be used: {problem}.")
+        raise ImageryError(f"The composite {plain(str(path))} cannot be used: {problem}.")
     return source
 
 
+def _told(error: Exception, path: str | Path) -> str:
+    """GDAL's words without what may be secret in a link: its query."""
+    secret = str(path).partition("?")[2]
+    return str(error).replace(f"?{secret}", "") if secret else str(error)
+
+
 def read_mosaic(
-    path: str | Path, epsg: int, bounds: Bounds, resolution_m: float = 10.0, indexes: list[int] | None = None
+    path: str | Path,
+    epsg: int,
+    bounds: Bounds,
+    resolution_m: float = 10.0,
+    indexes: list[int] | None = None,
+    driver: str | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read `bounds` (UTM metres of `epsg`) of a composite at `resolution_m`, bilinear.
 
@@ -62,7 +79,7 @@ def read_mosaic(
     or nodata; of unsigned ones, whose nodata 0 may be a dark pixel in one band, where all are nodata. Each pixel
     depends only on its own place, never on the window asked for, so that tiles agree to the last bit.
     """
-    with open_mosaic(path, 1) as source:
+    with open_mosaic(path, max(indexes or [1]), driver) as source:
         indexes = indexes or list(range(1, source.count + 1))
         try:
             if _on_grid(source, epsg, bounds, resolution_m):
@@ -70,7 +87,8 @@ def read_mosaic(
             return _whole_numbers(*_read_warped(source, epsg, bounds, resolution_m, indexes), source.nodata)
         except RasterioError as error:
             raise ImageryError(
-                f"The composite {path} is damaged and cannot be read at {bounds} (EPSG:{epsg}): {error}. "
+                f"The composite {plain(str(path))} is damaged and cannot be read at {bounds} (EPSG:{epsg}): "
+                f"{_told(error, path)}. "
                 "Fetch or make it again."
             ) from error
 

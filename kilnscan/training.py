@@ -10,7 +10,7 @@ from kilnscan.config import RGB, Stac
 from kilnscan.corrections import Corrected, apply_decisions, read_decisions
 from kilnscan.errors import ConfigError, VectorError
 from kilnscan.grid import Tile, to_crs, zone_of
-from kilnscan.imagery import training_reader
+from kilnscan.providers import training_reader
 from kilnscan.reader import MosaicReader, Reader
 from kilnscan.scene_reader import SceneReader
 from kilnscan.scenes import find_scenes

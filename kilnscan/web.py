@@ -6,11 +6,13 @@ import re
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import rasterio
 import urllib3
 
 from kilnscan.errors import ConfigError, SourceError
@@ -149,6 +151,21 @@ class Web:
             if key not in self._pools:
                 self._pools[key] = urllib3.ProxyManager(key, **options) if key else urllib3.PoolManager(**options)
             return self._pools[key]
+
+
+@contextmanager
+def gdal_patience() -> Iterator[None]:
+    """Let GDAL be as patient with web servers as we are, and list no folders on them."""
+    patience = Patience.from_environment()
+    with rasterio.Env(
+        GDAL_HTTP_MAX_RETRY=patience.attempts - 1,
+        GDAL_HTTP_RETRY_DELAY=patience.first_wait_s,
+        GDAL_HTTP_RETRY_CODES="ALL",
+        GDAL_HTTP_TIMEOUT=patience.timeout_s,
+        GDAL_HTTP_CONNECTTIMEOUT=patience.timeout_s,
+        GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR",
+    ):
+        yield
 
 
 def _seconds(header: str | None) -> float | None:

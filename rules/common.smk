@@ -13,6 +13,7 @@ from kilnscan.files import content_name
 from kilnscan.fingerprint import fingerprint
 from kilnscan.grid import tiles_of
 from kilnscan.model_bands import with_model_bands
+from kilnscan.prices import TABLE
 
 
 def made_here(path):
@@ -55,6 +56,8 @@ try:
     check_answers(settings.review.answer_files)
     if settings.imagery.provider == "cog":
         check_files("imagery.paths", settings.imagery.files or [settings.imagery.paths])
+    check_files("plan.owned", settings.plan.owned_files)
+    check_files("plan.prices", filter(None, [settings.plan.prices]))
     check_files(
         "exposure",
         filter(None, (settings.exposure.schools, settings.exposure.population)),
@@ -159,6 +162,11 @@ def provider_files(wildcards):
         if settings.imagery.provider == "cog"
         else []
     )
+
+
+def asked_slowly():
+    """1 where a web tile service is asked, so that one job at a time keeps its rate."""
+    return int(settings.imagery.provider == "xyz")
 
 
 def exposure_files(wildcards):

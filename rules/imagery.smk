@@ -23,10 +23,12 @@ rule imagery:
     resources:
         mem_mb=growing(1024, 4),
         runtime=growing(20, 2),
+        tile_services=asked_slowly(),
     params:
         provider=settings.imagery.model_dump(mode="json", exclude={"show"}),
         files=content(*settings.imagery.files),
         store="results/imagery",
+        region=settings.region.name,
         code=code_of("acquire_imagery"),
     script:
         "../scripts/acquire_imagery.py"

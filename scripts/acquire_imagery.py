@@ -10,11 +10,11 @@ from kilnscan.lattice import windows_of
 from kilnscan.tables import read_table
 
 
-def main(scenes: str, seen: str, candidates: str, imagery: str, provider: dict, store: str) -> None:
+def main(scenes: str, seen: str, candidates: str, imagery: str, provider: dict, store: str, region: str) -> None:
     config = Imagery.model_validate(provider)
     lost = read_json(seen)["lost"]
     windows = windows_of(read_table(candidates))
-    write_json(imagery, acquire_for_tile(read_json(scenes), lost, windows, config, Path(store)))
+    write_json(imagery, acquire_for_tile(read_json(scenes), lost, windows, config, Path(store), region))
 
 
 if "snakemake" in globals():
@@ -26,4 +26,5 @@ if "snakemake" in globals():
             snakemake.output.imagery,
             snakemake.params.provider,
             snakemake.params.store,
+            snakemake.params.region,
         )

@@ -125,7 +125,8 @@ def test_generated_files_are_in_step_with_the_models():
 
 
 def test_an_unquoted_day_is_a_day():
-    config = load_config(SMALLEST | {"imagery": {"date": date(2024, 1, 31)}})
+    rights = {"licence": "CC0", "attribution": "nobody"}
+    config = load_config(SMALLEST | {"imagery": {"provider": "cog", "paths": "a", "date": date(2024, 1, 31), **rights}})
     assert config.imagery.date == "2024-01-31"
 
 

@@ -18,7 +18,10 @@ from kilnscan.grid import to_crs
 from kilnscan.landscape import SHEETS, plan_landscape, write_scenes, write_sheet, write_truth
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "rules", "scripts", "kilnscan", "models", "profiles", "envs", "config", "site/dist", "workflow")
+PARTS = (
+    "Snakefile", "rules", "scripts", "kilnscan", "models", "facts", "profiles", "envs", "config", "site/dist",
+    "workflow",
+)  # fmt: skip
 
 
 @dataclass

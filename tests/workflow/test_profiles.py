@@ -16,7 +16,8 @@ RULES = {name for path in (ROOT / "rules").glob("*.smk") for name in RULE.findal
     "composites",
     "train",
     "audit",
-}  # these only collect
+    "plan",
+}  # these only collect, or print
 FARGATE_MIB = {
     1: range(2048, 8193, 1024),
     2: range(4096, 16385, 1024),

@@ -1,0 +1,70 @@
+"""What has been paid for imagery: a ledger beside the store that keeps a region within its budget.
+
+One line per thing paid for, named by its content, so that nothing counts twice: not after a killed job, not where two
+jobs ask for the same. Jobs that run side by side share it through SQLite's locks; the folder must be one that they
+share.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from kilnscan.config import Imagery
+from kilnscan.errors import ImageryError
+
+WAIT_S = 60.0
+TABLE = "create table if not exists paid (thing text primary key, region text not null, price real not null)"
+
+
+@dataclass(frozen=True)
+class Purse:
+    """What a region may spend, and the ledger of what it has."""
+
+    ledger: Path
+    region: str
+    budget: float | None
+    currency: str
+
+    @classmethod
+    def of(cls, config: Imagery, store: Path, region: str) -> "Purse | None":
+        """The purse of a region; None where imagery costs nothing."""
+        if not (config.price_per_km2 or config.price_per_1000_requests):
+            return None
+        return cls(store / "spending.sqlite", region, config.budget, config.currency)
+
+    def spent(self) -> float:
+        """What the region has paid so far."""
+        if not self.ledger.exists():
+            return 0.0
+        with closing(self._open()) as ledger:
+            return self._sum(ledger)
+
+    def pay(self, charges: Mapping[str, float]) -> None:
+        """Write down what things cost that were not paid before, all or none, before they are fetched.
+
+        Raises ImageryError if the region would have paid more than its budget.
+        """
+        self.ledger.parent.mkdir(parents=True, exist_ok=True)
+        with closing(self._open()) as ledger, ledger:
+            ledger.execute("begin immediate")
+            ledger.execute(TABLE)
+            before = self._sum(ledger)
+            rows = [(thing, self.region, price) for thing, price in sorted(charges.items())]
+            ledger.executemany("insert or ignore into paid values (?, ?, ?)", rows)
+            after = self._sum(ledger)
+            if self.budget is not None and after > self.budget + 1e-9 and after > before:
+                ledger.rollback()
+                raise ImageryError(
+                    f"The budget of {self.budget:.2f} {self.currency} would be passed: {before:.2f} are spent, and the "
+                    f"next chips cost {after - before:.2f}. Nothing of them was fetched, and what was bought is kept: "
+                    "raise `imagery.budget` or `screen.threshold` and run again (`snakemake plan` tells the whole sum)."
+                )
+
+    def _open(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.ledger, timeout=WAIT_S, isolation_level=None)
+
+    def _sum(self, ledger: sqlite3.Connection) -> float:
+        (total,) = ledger.execute("select coalesce(sum(price), 0) from paid where region = ?", [self.region]).fetchone()
+        return float(total)

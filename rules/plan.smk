@@ -1,0 +1,57 @@
+"""Plan: what the second stage would cost, before anything is acquired. Only if asked for.
+
+Needs: every tile's candidates, the detector; config `plan`, `imagery`.
+Makes: <results>/plan/plan.txt and plan.json (candidates, orders, km2, money, bytes, hours), orders.csv, and
+orders/<product>.geojson for the vendors' portals.
+"""
+
+
+rule plan_orders:
+    """Group what the candidates need into orders of each product."""
+    input:
+        local_files(settings.plan.owned_files),
+        local_files(filter(None, [settings.plan.prices])),
+        candidates=per_tile("candidates.parquet"),
+        model=outside(settings.detect.model),
+    output:
+        plan="<results>/plan/plan.json",
+        words="<results>/plan/plan.txt",
+        table="<results>/plan/orders.csv",
+        folder=directory("<results>/plan/orders"),
+    log:
+        "<logs>/plan_orders.log",
+    benchmark:
+        "<benchmarks>/plan_orders.tsv"
+    conda:
+        "../envs/core.yaml"
+    resources:
+        mem_mb=4096,
+        runtime=60,
+    params:
+        plan=settings.plan.model_dump(mode="json"),
+        provider=settings.imagery.model_dump(mode="json", exclude={"show"}),
+        resolution_m=settings.detect.resolution_m,
+        store="results/imagery",
+        region=settings.region.name,
+        area_km2=sum(tile.own.area for tile in tiles.values()) / 1e6,
+        content=content(
+            settings.detect.model,
+            *settings.plan.owned_files,
+            settings.plan.prices or TABLE,
+        ),
+        code=code_of("plan_orders"),
+    script:
+        "../scripts/plan_orders.py"
+
+
+rule plan:
+    """Print the plan."""
+    input:
+        "<results>/plan/plan.txt",
+    log:
+        "<logs>/plan.log",
+    localrule: True
+    conda:
+        "../envs/core.yaml"
+    shell:
+        "cat {input} | tee {log}"
