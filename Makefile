@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := -c requirements.lock
 
-.PHONY: demo test env dev-env train-env lint format lock site countries delhi kill-test bench-composite screen-accuracy bench-screen bench-orders planning profile clean bench-merge bench-detect
+.PHONY: demo test env dev-env train-env lint format lock site countries delhi kill-test bench-composite screen-accuracy bench-screen bench-orders planning profile clean bench-merge bench-detect review-round
 
 demo: env
 	$(BIN)/snakemake
@@ -112,6 +112,10 @@ bench-merge: dev-env
 # the detector's speed side by side with ultralytics: make bench-detect DATA=/where/s2_delhi/is
 bench-detect: train-env
 	$(BIN)/python benchmarks/detect_speed.py --data $(DATA)
+
+# what one round of answers adds to the screen, simulated with hidden labels: make review-round DATA=/where/s2_delhi/is
+review-round: env
+	$(BIN)/python benchmarks/review_round.py $(if $(DATA),--data $(DATA))
 
 # CPU time and peak memory per rule of the last demo run
 profile: env

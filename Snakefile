@@ -5,6 +5,7 @@
     snakemake plan --configfile ...                what the imagery would cost, before any is acquired
     snakemake train --configfile ...               models from labelled regions
     snakemake audit --configfile ...               what the screen loses, from a sample of the land it rejects
+    snakemake review --configfile ...              windows for people to look at; review_answers reads what they said
 
 The unit is a tile; it passes through tiles > scenes > screen > candidates > imagery > detect. Then one atlas is made
 of all tiles, published and evaluated. Each stage has its file in rules/, one script per rule in scripts/, and its
@@ -49,6 +50,7 @@ include: "rules/atlas.smk"
 include: "rules/evaluate.smk"
 include: "rules/publish.smk"
 include: "rules/audit.smk"
+include: "rules/review.smk"
 include: "rules/train.smk"
 
 

@@ -33,6 +33,10 @@ class TableError(KilnscanError):
     """An intermediate table or raster of the workflow is damaged: delete it and rerun."""
 
 
+class AnswerError(KilnscanError):
+    """A file with answers of people is damaged, hostile, or speaks of windows or types that do not exist."""
+
+
 class SourceError(ImageryError):
     """A file far away stays broken or unreachable, however often it is asked for."""
 

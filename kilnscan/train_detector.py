@@ -60,6 +60,7 @@ def learn(
     seed: int = 0,
     shift_m: tuple[float, float] = (0.0, 0.0),
     type_column: str = "kiln_type",
+    negatives: dict[str, gpd.GeoDataFrame] | None = None,
     threads: int = 1,
     **how,
 ) -> Path:
@@ -72,7 +73,7 @@ def learn(
     place = {"shift_m": shift_m, "type_column": type_column}
     shape = {"classes": classes, "resolution_m": resolution_m, "window_px": window_px}
     common = {"window_px": window_px, "seed": seed, "threads": threads, **how}
-    chips = make_chips(readers, labels, folder / "chips", seed=seed, **shape, **place)
+    chips = make_chips(readers, labels, folder / "chips", seed=seed, negatives=negatives, **shape, **place)
     first = max(1, round(0.4 * epochs))
     weights = train(chips, folder / "first", epochs=first, **common)
     if epochs == first:

@@ -26,6 +26,8 @@ from kilnscan.trees import Trees
 STRIP = 256  # rows of pixels handled at a time
 POINT_M = 40.0
 """Radius in metres of the disc that stands for a kiln labelled by a point or a line; kilns are about 100 m by 50 m."""
+REJECTED = 20
+"""How many pixels of a place that people rejected are expected in the sample, if it has so many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +37,8 @@ class Region:
     name: str
     reader: Reader
     labels: gpd.GeoDataFrame
+    negatives: gpd.GeoDataFrame | None = None
+    """Where people saw that there is no kiln, polygons in any CRS."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def grow(regions: Sequence[Region], settings: Settings, jobs: int = 1) -> Forest
     Raises VectorError if a region has no kiln on its imagery.
     """
     rng = np.random.default_rng(settings.seed)
-    samples = [[sample(region.reader, region.labels, settings, rng)] for region in regions]
+    samples = [[sample(region.reader, region.labels, settings, rng, rejected=region.negatives)] for region in regions]
     bands = list(regions[0].reader.bands)
     forest = fit(samples, bands, settings, jobs)
     for _ in range(settings.rounds):
@@ -130,11 +134,13 @@ def sample(
     settings: Settings,
     rng: np.random.Generator,
     forest: Forest | None = None,
+    rejected: gpd.GeoDataFrame | None = None,
 ) -> Sample:
     """Draw pixels of one region, in the order of its pixels.
 
-    Without `forest`, all kiln pixels and random others. With it only others, in proportion to the square of the
-    probability that the screen gives them. Raises VectorError if no label lies on the imagery.
+    Without `forest`, all kiln pixels, random others, and more of those in `rejected` polygons. With it only others, in
+    proportion to the square of the probability that the screen gives them. Raises VectorError if no label lies on the
+    imagery.
     """
     kiln, other = classes(reader, labels, settings)
     density = (settings.negatives_per_km2 if forest is None else settings.hard_per_km2) * PIXEL_M**2 / 1e6
@@ -142,10 +148,11 @@ def sample(
         probability, valid = screen(forest, reader)
         likes = np.square(probability / 255.0) * (other & valid)
         likes *= density * (other & valid).sum() / max(likes.sum(), 1e-9)
+    odds_of = np.where(other, np.maximum(density, _rejected(reader, rejected)), 0.0)
     features, found = [], []
     for rows, pixels, valid, inner, origin in strips(reader):
         if forest is None:
-            positive, odds = kiln[rows] & valid[inner], (other[rows] & valid[inner]) * density
+            positive, odds = kiln[rows] & valid[inner], odds_of[rows] * valid[inner]
         else:
             positive, odds = np.zeros_like(kiln[rows]), likes[rows]
         chosen = positive | (rng.random(odds.shape) < odds)
@@ -165,6 +172,17 @@ def classes(reader: Reader, labels: gpd.GeoDataFrame, settings: Settings) -> tup
     middles = shapely.intersection(kilns.geometry.array, kilns.centroid.buffer(settings.kiln_radius_m).array)
     burn = {"out_shape": shape, "transform": transform, "dtype": "uint8"}
     return rasterize(middles, **burn) > 0, rasterize(kilns.buffer(settings.ring_m), **burn) == 0
+
+
+def _rejected(reader: Reader, negatives: gpd.GeoDataFrame | None) -> np.ndarray | float:
+    """The odds (row, column) with which pixels of rejected places are drawn: REJECTED of each; 0 elsewhere."""
+    if negatives is None or negatives.empty:
+        return 0.0
+    shapes = negatives.geometry.to_crs(reader.epsg)
+    odds = np.minimum(REJECTED * PIXEL_M**2 / np.maximum(shapes.area, PIXEL_M**2), 1.0)
+    _, shape, transform = grid(reader)
+    burnt = zip(shapes, odds, strict=True)
+    return rasterize(burnt, out_shape=shape, transform=transform, dtype="float32", all_touched=True)
 
 
 def kilns_on(reader: Reader, labels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -215,7 +233,8 @@ def quarters(region: Region) -> list[Region]:
         "north-east": (middle_x, middle_y, right, top),
     }
     cut = [
-        Region(f"{region.name}, {name}", _Part(region.reader, bounds), region.labels) for name, bounds in parts.items()
+        Region(f"{region.name}, {name}", _Part(region.reader, bounds), region.labels, region.negatives)
+        for name, bounds in parts.items()
     ]
     return [part for part in cut if len(kilns_on(part.reader, part.labels))]
 

@@ -7,7 +7,8 @@ import geopandas as gpd
 import shapely
 
 from kilnscan.config import RGB, Stac
-from kilnscan.errors import ConfigError
+from kilnscan.corrections import Corrected, apply_decisions, read_decisions
+from kilnscan.errors import ConfigError, VectorError
 from kilnscan.grid import Tile, to_crs, zone_of
 from kilnscan.providers import training_reader
 from kilnscan.reader import MosaicReader, Reader
@@ -44,8 +45,29 @@ def detector_reader(region: dict[str, Any]) -> Reader:
 
 
 def region_labels(region: dict[str, Any]) -> gpd.GeoDataFrame:
-    """Labelled kilns of a training region, EPSG:4326."""
+    """Labelled kilns of a training region as they were given, EPSG:4326."""
     path = region["labels"] or str(Path(region["folder"] or "") / "truth.geojson")
     if not Path(path).is_file():
         raise ConfigError(f"The labels {path} of training region {region['name']} do not exist: check `train.regions`.")
     return read_vector([path], "labels")
+
+
+def corrected_labels(
+    region: dict[str, Any], type_column: str = "kiln_type", shift_m: tuple[float, float] = (0.0, 0.0)
+) -> Corrected:
+    """Labelled kilns of a training region after people were heard, and where they saw none (EPSG:4326).
+
+    `shift_m` (east, north) is added to the labels as given; what people marked lies on the pixels already. Raises
+    VectorError if people left no kiln.
+    """
+    labels = region_labels(region)
+    if any(shift_m):
+        west, south, east, north = labels.total_bounds
+        metres = labels.to_crs(zone_of((west + east) / 2, (south + north) / 2))
+        labels = metres.set_geometry(metres.translate(*shift_m)).to_crs(4326)
+    if not region.get("decisions"):
+        return Corrected(labels, labels.iloc[:0][["geometry"]])
+    corrected = apply_decisions(labels, read_decisions(region["decisions"]), type_column)
+    if corrected.labels.empty:
+        raise VectorError(f"The decisions {region['decisions']} leave no kiln in region {region['name']}: label some.")
+    return corrected

@@ -1,7 +1,7 @@
 """Cut training chips from imagery with labelled kilns: a YOLO-OBB dataset on disk.
 
 A chip is wider than the window the detector will see, so that training can turn and shift windows inside it without
-black corners. Chips are named by what they were cut for (kiln, background, hard) and by region.
+black corners. Chips are named by what they were cut for (kiln, background, rejected, hard) and by region.
 """
 
 from pathlib import Path
@@ -40,11 +40,13 @@ def make_chips(
     backgrounds_per_km2: float = 1.5,
     shift_m: tuple[float, float] = (0.0, 0.0),
     type_column: str = "kiln_type",
+    negatives: dict[str, gpd.GeoDataFrame] | None = None,
 ) -> Path:
     """Write images/train/*.png, labels/train/*.txt and dataset.yaml under `folder`; return the path of the latter.
 
     `labels` hold oriented boxes with a `type_column` among `classes` (in any CRS and any case); `shift_m` is what to
-    add to them (east, north) to bring them onto the pixels. Chips that are mostly invalid are left out. Raises
+    add to them (east, north) to bring them onto the pixels. A chip is cut, too, round each of the `negatives` (in any
+    CRS), where people saw no kiln. Chips that are mostly invalid are left out. Raises
     VectorError if a label has no such type.
     """
     folder = Path(folder)
@@ -59,6 +61,9 @@ def make_chips(
             "kiln": near + rng.uniform(-room, room, near.shape),
             "background": rng.uniform((left, bottom), (right, top), anywhere),
         }
+        if negatives and len(negatives.get(name, ())):
+            middles = negatives[name].to_crs(reader.epsg).centroid
+            places["rejected"] = np.column_stack([middles.x, middles.y])
         for purpose, centres in places.items():
             _cut(folder, f"{purpose}-{name}", reader, kilns, centres, resolution_m, window_px)
     dataset = folder / "dataset.yaml"

@@ -30,14 +30,30 @@ def check_files(key, paths):
             )
 
 
+def check_answers(answers):
+    """Raise ConfigError if answers do not exist or lie where the workflow would overwrite them."""
+    for answer in answers:
+        if made_here(answer.path):
+            raise ConfigError(
+                f"`review.answers` names {answer.path}, which the next review overwrites: copy it out of results/ first."
+            )
+        if not answer.files:
+            raise ConfigError(
+                f"`review.answers` names the folder {answer.path}, which holds no *.txt: name the folder of the labels."
+            )
+        check_files("review.answers", answer.files)
+
+
 try:
     settings = with_model_bands(load_config(config))
     if settings.reference:
         check_files(
             "reference.path", settings.reference.files or [settings.reference.path]
         )
+        check_files("reference.decisions", filter(None, [settings.reference.decisions]))
     if settings.audit.answers:
         check_files("audit.answers", [settings.audit.answers])
+    check_answers(settings.review.answer_files)
     if settings.imagery.provider == "cog":
         check_files("imagery.paths", settings.imagery.files or [settings.imagery.paths])
     check_files("plan.owned", settings.plan.owned_files)
@@ -180,6 +196,21 @@ def evaluation(wildcards):
     return ["<results>/atlas/evaluation.json"] if settings.reference else []
 
 
+def answer_files():
+    """Every file that people answered in."""
+    return [path for answer in settings.review.answer_files for path in answer.files]
+
+
+def reference_paths():
+    """The files with known kilns and what corrects them."""
+    if not settings.reference:
+        return []
+    return [
+        *settings.reference.files,
+        *filter(None, [settings.reference.decisions]),
+    ]
+
+
 def training_regions(wildcards):
     """The regions that a model learns from, as plain values, with the folders of those that are landscapes."""
     left_out = wildcards.model.partition("-without-")[2]
@@ -201,6 +232,7 @@ def training_files(wildcards):
             if folder
             else [region["mosaic"], region["labels"]]
         )
+        files += filter(None, [region["decisions"]])
     return local_files(files)
 
 
@@ -225,7 +257,7 @@ def training_content(wildcards):
         *[
             region[key]
             for region in regions
-            for key in ("mosaic", "labels")
+            for key in ("mosaic", "labels", "decisions")
             if region[key]
         ]
     )

@@ -10,7 +10,7 @@ if settings.reference:
     rule evaluate:
         """Match the atlas one to one with the reference."""
         input:
-            reference=local_files(settings.reference.files),
+            reference=local_files(reference_paths()),
             kilns="<results>/atlas/kilns.parquet",
             candidates="<results>/atlas/candidates.parquet",
             acquired="<results>/atlas/acquired.parquet",
@@ -29,7 +29,8 @@ if settings.reference:
             runtime=30,
         params:
             reference=settings.reference.files,
-            content=content(*settings.reference.files),
+            decisions=settings.reference.decisions,
+            content=content(*reference_paths()),
             match_m=settings.reference.match_m,
             type_column=settings.reference.type_column,
             code=code_of("evaluate_atlas"),

@@ -36,7 +36,7 @@ rule publish:
         mem_mb=4096,
         runtime=60,
     params:
-        config=settings.model_dump(mode="json", exclude={"train", "tiling"}),
+        config=settings.model_dump(mode="json", exclude={"train", "tiling", "review"}),
         models={"screen": settings.screen.model, "detector": settings.detect.model},
         content=content(
             *[

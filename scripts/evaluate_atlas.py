@@ -1,16 +1,17 @@
 """Compare the atlas with known kilns."""
 
 from kilnscan.console import job
+from kilnscan.corrections import corrected_reference
 from kilnscan.evaluate import evaluate
 from kilnscan.files import write_json
-from kilnscan.tables import read_table, read_vector
+from kilnscan.tables import read_table
 
 TABLES = ("kilns", "candidates", "acquired", "coverage", "detections")
 
 
 def main(tables: dict[str, str], params: dict, path: str) -> None:
     loaded = {name: read_table(tables[name]) for name in TABLES}
-    known = read_vector(params["reference"], "reference")
+    known = corrected_reference(params["reference"], params["decisions"])
     write_json(
         path, evaluate(**loaded, reference=known, distance_m=params["match_m"], type_column=params["type_column"])
     )

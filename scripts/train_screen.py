@@ -5,12 +5,12 @@ from kilnscan.console import job
 from kilnscan.files import write_text
 from kilnscan.recall import train
 from kilnscan.train_screen import Region, Settings
-from kilnscan.training import region_labels, screen_reader
+from kilnscan.training import corrected_labels, screen_reader
 
 
 def main(regions: list[dict], config: dict, model: str, card: str, threads: int) -> None:
     sources = [
-        Region(region["name"], screen_reader(region, config["bands"]), region_labels(region)) for region in regions
+        Region(region["name"], screen_reader(region, config["bands"]), *corrected_labels(region)) for region in regions
     ]
     how = {key: config[key] for key in ("seed", "target_recall", "kiln_weight", "rounds")}
     forest = train(sources, Settings(**how), jobs=threads)

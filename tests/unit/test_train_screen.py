@@ -153,3 +153,13 @@ def test_random_negatives_have_the_wanted_density_and_keep_off_the_labels(region
     assert 400 * 6.76 * 0.5 < (~kiln).sum() < 400 * 6.76
     # all pixels within 30 m of the 12 middles and inside the 50 m wide kilns
     assert 12 * 15 < kiln.sum() < 12 * 36
+
+
+def test_places_that_people_rejected_are_drawn_more_densely_and_change_no_other_draw(regions: list[Region]):
+    reader, labels = regions[0].reader, regions[0].labels
+    without, _ = sample(reader, labels, SETTINGS, np.random.default_rng(5))
+    left, bottom, _, _ = reader.bounds
+    rejected = gpd.GeoDataFrame(geometry=[box(left + 300, bottom + 20, left + 460, bottom + 180)], crs=32643)
+    features, _ = sample(reader, labels, SETTINGS, np.random.default_rng(5), rejected=rejected.to_crs(4326))
+    more = {row.tobytes() for row in features} - {row.tobytes() for row in without}
+    assert 5 <= len(more) <= 40 and {row.tobytes() for row in without} <= {row.tobytes() for row in features}

@@ -88,6 +88,15 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path):
     assert one == two
 
 
+def test_a_place_that_people_rejected_is_cut_without_a_label_and_changes_no_other_chip(tmp_path: Path):
+    make(tmp_path / "without")
+    nothing = gpd.GeoDataFrame(geometry=[shapely.box(501_000, 3_100_750, 501_100, 3_100_800)], crs=32643)
+    make(tmp_path / "with", negatives={"plain": nothing})
+    without, chips = drawn(tmp_path / "without"), drawn(tmp_path / "with")
+    assert set(chips) - set(without) == {"rejected-plain-00000"} and len(chips["rejected-plain-00000"][1]) == 0
+    assert all(np.array_equal(chips[name][0], picture) for name, (picture, _) in without.items())
+
+
 class Finder:
     """Stands in for a detector: sees the centre of all red, in whichever window it lies."""
 

@@ -1,0 +1,24 @@
+"""Choose the windows most worth a person's time and lay them out for labelling tools."""
+
+from pathlib import Path
+
+from kilnscan.console import job
+from kilnscan.corrections import answered_windows, corrected_reference
+from kilnscan.files import read_json
+from kilnscan.review import choose
+from kilnscan.review_layouts import write_review
+from kilnscan.tables import concat_tables, read_table
+
+
+def main(inputs: dict, table: str, params: dict) -> None:
+    tables = concat_tables(list(inputs["detections"])), read_table(inputs["candidates"])
+    known = corrected_reference(params["reference"], params["decisions"]) if params["reference"] else None
+    imagery = [read_json(path) for path in inputs["imagery"]]
+    chosen = choose(*tables, known, imagery, params, answered_windows(inputs["answers"]))
+    write_review(Path(table).parent, *chosen, imagery, Path(params["store"]), params["types"], params["pictures"])
+    print(f"\nreview: {len(chosen[0])} windows to look at; docs/review.md tells how\n  {table}\n", flush=True)
+
+
+if "snakemake" in globals():
+    with job(snakemake.log[0]):
+        main(dict(snakemake.input.items()), snakemake.output.table, dict(snakemake.params))
