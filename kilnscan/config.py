@@ -173,6 +173,11 @@ class Stac(Section):
         return [day for day in every if not self.months or day.month in self.months]
 
     @property
+    def section(self) -> str:
+        """Where the configuration says so, for messages."""
+        return "sentinel2"
+
+    @property
     def raw_bands(self) -> list[str]:
         """The bands that scenes are asked for, each once, whatever statistics are made of them."""
         return list(dict.fromkeys(name.partition("_")[0] for name in self.bands))

@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from kilnscan.atlas import build_kilns, owner_of
-from kilnscan.config import Atlas
 from kilnscan.errors import VectorError
 from kilnscan.evaluate import match
 from kilnscan.grid import Tile, transformer
+from kilnscan.kilns import owner_of
 from kilnscan.lattice import chip_holding, nearest_vertex, window_bounds
 from kilnscan.merge import near_pairs
 from kilnscan.obb import corners, from_polygons
@@ -43,23 +42,22 @@ def choose(
 ) -> tuple[pd.DataFrame, dict[str, list[Mark]]]:
     """The windows for a person (`rank`) and what to mark in each (`shown_in`).
 
-    Tables are those of all tiles in EPSG:4326, `imagery` the tiles' records of chips, `settings` the rule's params.
+    Tables are the atlas's in EPSG:4326, `imagery` the tiles' records of chips, `settings` the rule's params.
     """
-    tiles, atlas = [Tile.from_spec(spec) for spec in settings["tiles"]], Atlas.model_validate(settings["atlas"])
-    found = weigh(detections, candidates, tiles, atlas)
+    tiles, min_score = [Tile.from_spec(spec) for spec in settings["tiles"]], settings["min_score"]
+    found = weigh(detections)
     chips = {(record["epsg"], i, j) for record in imagery for i, j, _ in record["chips"]}
-    how = {"min_score": atlas.min_score, "match_m": settings["match_m"], "most": settings["most"]}
+    how = {"min_score": min_score, "match_m": settings["match_m"], "most": settings["most"]}
     ranked = rank(found, candidates, reference, tiles, chips, **how, answered=answered)
     windows = [_window(row) for row in ranked.to_dict("records")]
-    return ranked, shown_in(windows, found, settings["types"], SHOWN * atlas.min_score)
+    return ranked, shown_in(windows, found, settings["types"], SHOWN * min_score)
 
 
-def weigh(
-    detections: gpd.GeoDataFrame, candidates: gpd.GeoDataFrame, tiles: list[Tile], atlas: Atlas
-) -> gpd.GeoDataFrame:
-    """Everything that detections (of all tiles, EPSG:4326) make a kiln of, as in the atlas but whatever its score."""
-    once = detections.drop_duplicates(["x", "y", "window_i", "window_j", "score"])
-    return build_kilns(once, candidates, tiles, atlas.model_copy(update={"min_score": 0.0}), {})
+def weigh(detections: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Every place in the area that the atlas's detections made, whatever its score, with columns named as a kiln's."""
+    places = detections[detections["keeper"] & (detections["owner"] != "")]
+    renamed = {"score": "detector_score", "place_score": "score", "owner": "tile"}
+    return places.drop(columns="tile").rename(columns=renamed).reset_index(drop=True)
 
 
 def rank(

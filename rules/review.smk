@@ -1,6 +1,6 @@
 """Review: windows for people to look at, and what they answered. Only if asked for.
 
-Needs: the atlas, the second stage's chips and detections; config `review`, and `reference` if there is one.
+Needs: the atlas, the second stage's chips; config `review`, and `reference` if there is one.
 Makes: <results>/review/: review.csv and .parquet, images/ and labels/ with dataset.yaml (YOLO-OBB), labelstudio.json
 and labelstudio.xml, coco.json; of answers decisions.parquet (EPSG:4326) and decisions.csv in the same folder.
 """
@@ -10,7 +10,7 @@ rule review:
     """The windows most worth a person's time, laid out for labelling tools."""
     input:
         local_files(reference_paths()),
-        detections=per_tile("detections.parquet"),
+        detections="<results>/atlas/detections.parquet",
         imagery=per_tile("imagery.json"),
         candidates="<results>/atlas/candidates.parquet",
         answers=(
@@ -38,7 +38,7 @@ rule review:
         runtime=60,
     params:
         tiles=list(specs.values()),
-        atlas=settings.atlas.model_dump(mode="json"),
+        min_score=settings.atlas.min_score,
         reference=settings.reference and settings.reference.files,
         decisions=settings.reference and settings.reference.decisions,
         content=content(*reference_paths()),

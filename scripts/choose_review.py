@@ -7,11 +7,11 @@ from kilnscan.corrections import answered_windows, corrected_reference
 from kilnscan.files import read_json
 from kilnscan.review import choose
 from kilnscan.review_layouts import write_review
-from kilnscan.tables import concat_tables, read_table
+from kilnscan.tables import read_table
 
 
 def main(inputs: dict, table: str, params: dict) -> None:
-    tables = concat_tables(list(inputs["detections"])), read_table(inputs["candidates"])
+    tables = read_table(inputs["detections"]), read_table(inputs["candidates"])
     known = corrected_reference(params["reference"], params["decisions"]) if params["reference"] else None
     imagery = [read_json(path) for path in inputs["imagery"]]
     chosen = choose(*tables, known, imagery, params, answered_windows(inputs["answers"]))
