@@ -22,24 +22,32 @@ COLUMNS = ("type", "score", "x", "y", "length_m", "width_m", "azimuth_deg", "win
 
 
 def detect_tile(
-    imagery: dict[str, Any], store: Path, detector: Detector, confidence: float | None, threads: int = 1
+    imagery: dict[str, Any],
+    store: Path,
+    detector: Detector,
+    confidence: float | None,
+    threads: int = 1,
+    on_pixels: bool = False,
 ) -> gpd.GeoDataFrame:
     """Oriented boxes in all windows of a tile (imagery.json), in UTM metres.
 
     Each window is looked at by itself, from its own four chips only: what is found does not depend on the tiling. The
-    detector sees it at its own resolution, in pieces if its windows are smaller than ours.
+    detector sees it at its own resolution, in pieces if its windows are smaller than ours. Boxes lie where the labels
+    of training would have put them, or `on_pixels`: the two differ where labels and pixels do not lie on each other.
     """
     epsg = imagery["epsg"]
     chips = {(i, j): key for i, j, key in imagery["chips"]}
     windows = [(i, j) for i, j in imagery["windows"] if any(chip in chips for chip in chips_of_window((i, j)))]
     rows: list[dict[str, Any]] = []
     side = round(2 * CHIP_M / detector.resolution_m)
+    east, north = (0.0, 0.0) if on_pixels else detector.label_shift_m
     step = max(1, min(BATCH, BATCH_PX // side**2))
     for start in range(0, len(windows), step):
         batch = windows[start : start + step]
         pictures = np.stack([_window(window, chips, store, side) for window in batch])
         for window, boxes in zip(batch, detect_in_pictures(detector, pictures, confidence, threads), strict=True):
-            rows += [row for box in boxes if (row := _on_the_map(box, window, detector.classes, side)) is not None]
+            placed = (_on_the_map(box, window, detector.classes, side, (-east, -north)) for box in boxes)
+            rows += [row for row in placed if row is not None]
     rows.sort(key=lambda row: (row["window_i"], row["window_j"], -row["score"], row["x"], row["y"]))
     geometry = [row.pop("geometry") for row in rows]
     columns = {name: [row[name] for row in rows] for name in COLUMNS}
@@ -64,13 +72,18 @@ def _window(window: tuple[int, int], chips: dict[tuple[int, int], str], store: P
     return np.asarray(Image.fromarray(whole).resize((side, side), how))
 
 
-def _on_the_map(box: np.void, window: tuple[int, int], classes: tuple[str, ...], side: int) -> dict[str, Any] | None:
-    """A box in pixels of a window of `side` pixels as a row in UTM metres; None if centred too near its edge."""
+def _on_the_map(
+    box: np.void, window: tuple[int, int], classes: tuple[str, ...], side: int, shift_m: tuple[float, float]
+) -> dict[str, Any] | None:
+    """A box in pixels of a window of `side` pixels as a row in UTM metres, moved by `shift_m` (east, north).
+
+    None if it is centred too near the window's edge.
+    """
     left, _, _, top = window_bounds(window)
     scale = 2 * CHIP_M / side
     if not all(EDGE_M <= float(box[axis]) * scale <= 2 * CHIP_M - EDGE_M for axis in ("x", "y")):
         return None
-    x, y = left + float(box["x"]) * scale, top - float(box["y"]) * scale
+    x, y = left + float(box["x"]) * scale + shift_m[0], top - float(box["y"]) * scale + shift_m[1]
     ring = corners([[0.0, 0.0, box["length"] * scale, box["width"] * scale, box["angle"]]])[0]
     ring = np.round(np.column_stack([x + ring[:, 0], y - ring[:, 1]]), 2)
     return {

@@ -68,6 +68,8 @@ class Detector:
     """In how many ways, turned and mirrored, it looks at each window."""
     standardised: bool
     """Whether windows go through `standardise` first."""
+    label_shift_m: tuple[float, float]
+    """What was added to the labels of training (east, north) to bring them onto the pixels."""
     metadata: dict[str, str]
     session: onnxruntime.InferenceSession = field(repr=False, compare=False)
 

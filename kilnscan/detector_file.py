@@ -74,6 +74,7 @@ def described(path: Path, session: onnxruntime.InferenceSession, resolution_m: f
                 "threshold": float(said["kilnscan:threshold"]),
                 "views": int(said.get("kilnscan:views", 1)),
                 "standardised": said.get("kilnscan:standardised") == "yes",
+                "label_shift_m": tuple(map(float, json.loads(said.get("kilnscan:label_shift_m", "[0, 0]")))),
             }
         elif said.get("task") == "obb":
             names, sides = ast.literal_eval(said["names"]), set(ast.literal_eval(said["imgsz"]))
@@ -88,6 +89,7 @@ def described(path: Path, session: onnxruntime.InferenceSession, resolution_m: f
                 "threshold": 0.25,
                 "views": 1,
                 "standardised": False,
+                "label_shift_m": (0.0, 0.0),
             }
         else:
             raise ModelError(
@@ -109,11 +111,14 @@ def _check(
     threshold: float,
     views: int,
     standardised: bool,
+    label_shift_m: tuple[float, ...],
 ) -> None:
     """Raise ValueError, or whatever ONNX Runtime raises, if the network does not do what the file says of it."""
     plain = all(isinstance(name, str) for name in classes) and 0 < len(classes) < 100
     if not (plain and 0 < resolution_m < 1000 and 0 < window_px <= 4096 and 0 <= threshold <= 1 and 1 <= views <= 8):
         raise ValueError("a value is out of range")
+    if len(label_shift_m) != 2 or not all(abs(metres) <= 100 for metres in label_shift_m):
+        raise ValueError("its labels' shift is out of range")
     batch = fixed_batch(session)
     if batch not in (None, 1):
         raise ValueError(f"it takes {batch} windows at a time; export it with batch=1 or dynamic=True")

@@ -50,7 +50,7 @@ def choose(
     how = {"min_score": min_score, "match_m": settings["match_m"], "most": settings["most"]}
     ranked = rank(found, candidates, reference, tiles, chips, **how, answered=answered)
     windows = [_window(row) for row in ranked.to_dict("records")]
-    return ranked, shown_in(windows, found, settings["types"], SHOWN * min_score)
+    return ranked, shown_in(windows, found, settings["types"], SHOWN * min_score, settings["shift_m"])
 
 
 def weigh(detections: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -163,11 +163,16 @@ def _placed(entries: pd.DataFrame, tiles: list[Tile], chips: Collection[Chip]) -
 
 
 def shown_in(
-    windows: Sequence[Window], found: gpd.GeoDataFrame, types: Sequence[str], least: float
+    windows: Sequence[Window],
+    found: gpd.GeoDataFrame,
+    types: Sequence[str],
+    least: float,
+    shift_m: tuple[float, float] = (0.0, 0.0),
 ) -> dict[str, list[Mark]]:
     """What the atlas would mark in each window, by the window's name: whole boxes scored `least` or more, by place.
 
-    Raises VectorError if the detector calls a kiln what is none of `types`.
+    `shift_m` (east, north) brings the atlas's boxes onto the pixels. Raises VectorError if the detector calls a kiln
+    what is none of `types`.
     """
     likely = found[found["score"] >= least]
     for name in likely["type"].unique():
@@ -177,7 +182,7 @@ def shown_in(
             )
     marks: dict[str, list[Mark]] = {}
     for epsg in {window.epsg for window in windows}:
-        quads = corners(from_polygons(likely.geometry.to_crs(epsg).to_numpy()))
+        quads = corners(from_polygons(likely.geometry.to_crs(epsg).to_numpy())) + shift_m
         tree = shapely.STRtree(shapely.polygons(quads))
         for window in windows:
             if window.epsg == epsg:

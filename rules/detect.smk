@@ -27,6 +27,7 @@ rule detect:
         confidence=settings.detect.confidence,
         resolution_m=settings.detect.resolution_m,
         device=settings.detect.device,
+        on_pixels=settings.detect.on_pixels,
         store="results/imagery",
         code=code_of("detect_kilns"),
     script:

@@ -13,6 +13,7 @@ rule review:
         detections="<results>/atlas/detections.parquet",
         imagery=per_tile("imagery.json"),
         candidates="<results>/atlas/candidates.parquet",
+        model=outside(settings.detect.model),
         answers=(
             ["<results>/review/decisions.parquet"] if settings.review.answers else []
         ),
@@ -41,7 +42,9 @@ rule review:
         min_score=settings.atlas.min_score,
         reference=settings.reference and settings.reference.files,
         decisions=settings.reference and settings.reference.decisions,
-        content=content(*reference_paths()),
+        content=content(settings.detect.model, *reference_paths()),
+        resolution_m=settings.detect.resolution_m,
+        on_pixels=settings.detect.on_pixels,
         match_m=settings.reference.match_m if settings.reference else 50,
         most=settings.review.most,
         types=settings.kiln_types,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from kilnscan.console import job
 from kilnscan.corrections import answered_windows, corrected_reference
+from kilnscan.detector import Detector
 from kilnscan.files import read_json
 from kilnscan.review import choose
 from kilnscan.review_layouts import write_review
@@ -14,7 +15,9 @@ def main(inputs: dict, table: str, params: dict) -> None:
     tables = read_table(inputs["detections"]), read_table(inputs["candidates"])
     known = corrected_reference(params["reference"], params["decisions"]) if params["reference"] else None
     imagery = [read_json(path) for path in inputs["imagery"]]
-    chosen = choose(*tables, known, imagery, params, answered_windows(inputs["answers"]))
+    shift = (0.0, 0.0) if params["on_pixels"] else Detector.load(inputs["model"], params["resolution_m"]).label_shift_m
+    settings = params | {"shift_m": shift}
+    chosen = choose(*tables, known, imagery, settings, answered_windows(inputs["answers"]))
     write_review(Path(table).parent, *chosen, imagery, Path(params["store"]), params["types"], params["pictures"])
     print(f"\nreview: {len(chosen[0])} windows to look at; docs/review.md tells how\n  {table}\n", flush=True)
 

@@ -11,7 +11,8 @@ from kilnscan.tables import write_table
 
 def main(imagery: str, model: str, detections: str, params: dict, threads: int) -> None:
     detector = Detector.load(model, params["resolution_m"], params["device"])
-    found = detect_tile(read_json(imagery), Path(params["store"]), detector, params["confidence"], threads)
+    how = {"threads": threads, "on_pixels": params["on_pixels"]}
+    found = detect_tile(read_json(imagery), Path(params["store"]), detector, params["confidence"], **how)
     write_table(detections, found)
 
 

@@ -1,5 +1,6 @@
 """Train the detector on labelled regions, export it and write its card."""
 
+import json
 import tempfile
 
 from kilnscan.cards import detector_card
@@ -20,7 +21,8 @@ def main(regions: list[dict], config: dict, model: str, card: str, threads: int)
     how = {key: config[key] for key in ("epochs", "seed", "type_column")}
     with tempfile.TemporaryDirectory() as scratch:
         weights = learn(readers, labels, scratch, negatives=negatives, threads=threads, **shape, **how)
-        export_onnx(weights, model, threshold=config["confidence"], **shape)
+        notes = {"label_shift_m": json.dumps(config["label_shift_m"])}
+        export_onnx(weights, model, threshold=config["confidence"], notes=notes, **shape)
     counts = {name: len(table) for name, table in labels.items()}
     write_text(card, detector_card(model, Detector.load(model).metadata, counts, config["description"]))
 

@@ -23,6 +23,7 @@ class Canned:
     classes: tuple[str, ...] = ("FCBK", "zigzag")
     window_px: int = 160
     resolution_m: float = 2.0
+    label_shift_m: tuple[float, float] = (0.0, 0.0)
     seen: list = field(default_factory=list)
 
     def detect(self, windows, min_score=None, threads=1):
@@ -100,3 +101,12 @@ def test_nothing_to_look_at_gives_an_empty_table(imagery, tmp_path, windows):
     found = detect_tile(imagery() | {"windows": windows, "chips": []}, tmp_path, Canned([]), None)
     full = detect_tile(imagery(), tmp_path, Canned([(80, 80, 50, 22, 0.0, 0.9, 1)]), None)
     assert len(found) == 0 and (found.dtypes == full.dtypes).all()
+
+
+def test_boxes_lie_where_the_labels_would_have_put_them_unless_told_to_stay(imagery, tmp_path):
+    detector = Canned([(80, 80, 50, 22, 0.0, 0.9, 1)], label_shift_m=(4.0, -7.0))  # added to the labels in training
+    moved = detect_tile(imagery(), tmp_path, detector, None)
+    assert moved[["x", "y"]].values.tolist() == [[449_916, 2_100_007]]
+    assert moved.geometry.iloc[0].equals(shapely.box(449_866, 2_099_985, 449_966, 2_100_029))
+    stayed = detect_tile(imagery(), tmp_path, detector, None, on_pixels=True)
+    assert stayed[["x", "y"]].values.tolist() == [[449_920, 2_100_000]]

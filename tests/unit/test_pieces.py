@@ -18,6 +18,7 @@ class Brightest:
     resolution_m: float = 0.5
     fill: int = 114
     classes: tuple[str, ...] = ("kiln",)
+    label_shift_m: tuple[float, float] = (0.0, 0.0)
     seen: list = field(default_factory=list)
 
     def detect(self, windows, min_score=None, threads=1):
