@@ -44,8 +44,8 @@ def row(region: str, measured: dict) -> str:
         f"{atlas['precision']['value'] or 0:.3f}",
         f"{atlas['recall']['value']:.3f}",
         f"{atlas['f1']:.3f}",
-        f"{atlas['ap50']:.3f}",
-        f"{atlas['type_accuracy']['value'] or 0:.3f}",
+        f"{atlas['ap50'] or 0:.3f}",
+        f"{(atlas['type_accuracy'] or {}).get('value') or 0:.3f}",
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -16,7 +16,7 @@ from kilnscan.exposure import add_exposure
 from kilnscan.files import read_json
 from kilnscan.grid import Tile, mgrs_10m, to_lonlat
 from kilnscan.kilns import DEGREE_DIGITS, build_kilns, read_detections, trace
-from kilnscan.lattice import chip_bounds
+from kilnscan.lattice import chip_bounds, chips_of_window
 from kilnscan.merge import near_pairs
 from kilnscan.screened import CLAIM_M
 from kilnscan.tables import centres, concat, read_table
@@ -48,9 +48,10 @@ def build_atlas(inputs: dict[str, list[str]], settings: dict[str, Any]) -> dict[
         "synthetic": any(read_json(path)["synthetic"] for path in inputs["scenes"]),
     }
     kilns = build_kilns(detections, facts)
+    dates = _dates(detections[(detections["kiln"] != "") & detections["keeper"]], imagery)
     for column, which in (("last_seen", -1), ("first_seen", 0)):
-        dates = [(imagery[tile]["dates"] or [""])[which] for tile in kilns["tile"]]
-        kilns.insert(kilns.columns.get_loc("screen_score") + 1, column, pd.array(dates, dtype="str"))
+        seen_on = [(dates[kiln] or [""])[which] for kiln in kilns["id"]]
+        kilns.insert(kilns.columns.get_loc("screen_score") + 1, column, pd.array(seen_on, dtype="str"))
     kilns = add_exposure(kilns, Exposure.model_validate(settings["exposure"]))
     acquired = build_acquired(imagery.values(), tiles)
     coverage = build_coverage(tiles, seen, candidates, imagery, kilns, acquired, settings["min_clear"])
@@ -61,6 +62,19 @@ def build_atlas(inputs: dict[str, list[str]], settings: dict[str, Any]) -> dict[
         "acquired": acquired,
         "coverage": coverage,
     }
+
+
+def _dates(keepers: pd.DataFrame, imagery: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
+    """Days, sorted, on which each kiln's pixels were taken: those of its window's chips, or else of its tile."""
+    dates = {}
+    for row in keepers.itertuples():
+        record = imagery[row.tile]
+        dates[row.kiln] = record["dates"]
+        if record["chip_dates"]:
+            near = set(chips_of_window((row.window_i, row.window_j)))
+            keys = [key for i, j, key in record["chips"] if (i, j) in near]
+            dates[row.kiln] = sorted({day for key in keys for day in record["chip_dates"][key]})
+    return dates
 
 
 def _candidates(names: list[str], paths: list[str]) -> gpd.GeoDataFrame:

@@ -112,13 +112,14 @@ def _fit(parts: list[dict[str, Any]]) -> dict[str, float]:
     kiln = np.concatenate([part["kiln"] for part in parts])
     if kiln.all() or not kiln.any():
         raise ModelError("Scores cannot be calibrated: the places are all kilns, or none of them is.")
-    model = LogisticRegression(C=10.0).fit(inputs, kiln)
-    detector, screen = np.maximum(model.coef_[0], 0)
-    return {
-        "intercept": round(float(model.intercept_[0]), 4),
-        "detector": round(float(detector), 4),
-        "screen": round(float(screen), 4),
-    }
+    used = np.ones(2, bool)
+    while True:
+        model = LogisticRegression(C=10.0).fit(inputs * used, kiln)
+        weights = model.coef_[0] * used
+        if (weights >= 0).all():
+            fitted = np.round([model.intercept_[0], *weights], 4).tolist()
+            return dict(zip(("intercept", "detector", "screen"), fitted, strict=True))
+        used[weights.argmin()] = False  # what speaks against a kiln by scoring it high is left out
 
 
 def _reliability(told: np.ndarray, true: np.ndarray) -> list[tuple[float, float, int]]:

@@ -256,6 +256,10 @@ class Screen(Section):
     )
 
 
+SAFE = r"https://|http://(localhost|127\.0\.0\.1)[:/]"
+"""How an address begins to which a key may go."""
+
+
 class Imagery(Section):
     """The second stage's imagery."""
 
@@ -322,12 +326,16 @@ class Imagery(Section):
             lacking = [mark for mark in ("{z}", "{x}", "{y}") if mark not in self.url]
             if lacking:
                 raise ValueError(f"`imagery.url` lacks {lacking[0]}")
-            if not re.match(r"https://|http://(localhost|127\.0\.0\.1)[:/]", self.url):
+            if not re.match(SAFE, self.url):
                 raise ValueError("`imagery.url` must begin with https://: your key would travel in the clear")
             if ("{key}" in self.url) != bool(self.key_env):
                 raise ValueError("`imagery.url` holds {key} just if `imagery.key_env` names where your key is")
         if self.start and self.end and self.end < self.start:
             raise ValueError("imagery.end lies before imagery.start")
+        if self.key_env and is_remote(self.catalog) and not re.match(SAFE, self.catalog):
+            raise ValueError("`imagery.catalog` must begin with https://: your key would travel in the clear")
+        if self.budget is not None and not (self.price_per_km2 or self.price_per_1000_requests):
+            raise ValueError("`imagery.budget` needs `imagery.price_per_km2` or `imagery.price_per_1000_requests`")
         return self
 
     @property
@@ -400,7 +408,7 @@ class Atlas(Section):
     """How detections become kilns."""
 
     merge_distance_m: float = Field(
-        40, ge=0, le=200, description="Detections with centres closer than this are one kiln."
+        40, ge=15, le=200, description="Detections with centres closer than this are one kiln."
     )
     merge_overlap: float = Field(
         0.3, gt=0, le=1, description="Detections that overlap more than this (IoU) are one kiln."
@@ -447,7 +455,7 @@ class Review(Section):
     """`snakemake review`: windows for people to look at, and what they answered."""
 
     most: int = Field(200, ge=1, le=100_000, description="At most so many windows, those most worth looking at.")
-    types: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]] | None = Field(
+    types: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _-]{0,31}$")]] | None = Field(
         None, min_length=1, description="Kiln types that people choose from; `train.classes` if empty."
     )
     pictures: str = Field(
@@ -462,8 +470,8 @@ class Review(Section):
     @field_validator("types")
     @classmethod
     def _types_of_kilns(cls, value: list[str] | None) -> list[str] | None:
-        if {"kiln", "not-kiln", "unsure"} & {name.lower() for name in value or ()}:
-            raise ValueError("`kiln`, `not-kiln` and `unsure` are decisions, no types")
+        if {"not-kiln", "unsure"} & {name.lower() for name in value or ()}:
+            raise ValueError("`not-kiln` and `unsure` are decisions, no types")
         return value and _each_once(value)
 
     @property

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 import time
 import traceback
@@ -21,6 +22,8 @@ def job(log: str | Path) -> Iterator[logging.Logger]:
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(filename=log, filemode="w", level=logging.INFO, format="%(message)s", force=True)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_without_queries)
     logging.captureWarnings(True)
     warnings.simplefilter("default")
     logger = logging.getLogger("kilnscan")
@@ -36,6 +39,12 @@ def job(log: str | Path) -> Iterator[logging.Logger]:
     except Exception as error:
         logger.error(traceback.format_exc())
         _stop(logger, f"Unexpected {type(error).__name__}: {error}. Please report it with {log}.")
+
+
+def _without_queries(record: logging.LogRecord) -> bool:
+    """Cut the queries of links out of what others log, GDAL above all: signatures and keys are in them."""
+    record.msg, record.args = re.sub(r"(://[^\s?]+)\?\S+", r"\1?...", record.getMessage()), ()
+    return True
 
 
 class Progress:

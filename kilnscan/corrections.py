@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kilnscan.errors import VectorError
-from kilnscan.grid import transformer
+from kilnscan.grid import transformer, zone_of
 from kilnscan.lattice import nearest_vertex
 from kilnscan.merge import merge, near_pairs
 from kilnscan.review_marks import NOT_KILN, UNSURE, Window
@@ -43,10 +43,27 @@ def answered_windows(tables: list[str]) -> set[str]:
     return {name for path in tables for name in read_decisions(path)["window"]}
 
 
-def corrected_reference(paths: list[str], decisions: str | None) -> gpd.GeoDataFrame:
-    """Known kilns of vector files, EPSG:4326, corrected by a table of decisions if there is one."""
+def corrected_reference(
+    paths: list[str], decisions: str | None, type_column: str = "kiln_type", shift_m: tuple[float, float] = (0.0, 0.0)
+) -> gpd.GeoDataFrame:
+    """Known kilns of vector files, EPSG:4326, corrected by a table of decisions if there is one.
+
+    `shift_m` (east, north) brings labels onto the pixels; what people marked there is moved back to where labels lie.
+    """
     known = read_vector(paths, "reference")
-    return apply_decisions(known, read_decisions(decisions)).labels if decisions else known
+    if not decisions:
+        return known
+    marked = moved(read_decisions(decisions), (-shift_m[0], -shift_m[1]))
+    return apply_decisions(known, marked, type_column).labels
+
+
+def moved(table: gpd.GeoDataFrame, shift_m: tuple[float, float]) -> gpd.GeoDataFrame:
+    """A table (EPSG:4326) with its shapes moved by metres east and north, in the UTM zone of its middle."""
+    if not any(shift_m) or table.empty:
+        return table
+    west, south, east, north = table.total_bounds
+    metres = table.to_crs(zone_of((west + east) / 2, (south + north) / 2))
+    return metres.set_geometry(metres.translate(*shift_m)).to_crs(4326)
 
 
 class Corrected(NamedTuple):

@@ -44,7 +44,8 @@ def decide(answers: Iterable[Answer]) -> gpd.GeoDataFrame:
         said = list(latest[window].values())
         sure = [answer for answer in said if not answer.unsure] or said
         disputed = not all(_agree(sure[0], other) for other in sure[1:])
-        for answer in sorted(sure, key=lambda answer: answer.who) if disputed else sure[-1:]:
+        last = next((answer for answer in reversed(sure) if answer.marks), sure[-1])  # who marks nothing takes nothing
+        for answer in sorted(sure, key=lambda answer: answer.who) if disputed else [last]:
             rows += [row | {"disputed": disputed} for row in _rows(answer)]
     table = gpd.GeoDataFrame(rows, columns=[*COLUMNS, "geometry"], geometry="geometry", crs=4326)
     return table.astype({name: "bool" if name == "disputed" else "str" for name in COLUMNS})
@@ -58,7 +59,9 @@ def _rows(answer: Answer) -> list[dict[str, Any]]:
         return [told | {"what": WHOLE, "decision": answer.verdict or NOT_KILN, "type": "", "geometry": window.middle}]
     rows = []
     for mark in answer.marks:
-        shape = to_lonlat(shapely.Polygon(window.metres(mark.ring)), window.epsg)
+        outline = shapely.Polygon(window.metres(mark.ring))
+        box = outline if len(mark.ring) == 4 else shapely.minimum_rotated_rectangle(outline)
+        shape = to_lonlat(box, window.epsg)
         other = mark.kind in (NOT_KILN, UNSURE)
         decision, kind = (mark.kind, "") if other else (KILN, mark.kind)
         rows.append(told | {"what": BOX, "decision": decision, "type": kind, "geometry": shape})

@@ -5,6 +5,7 @@ nor an overlapping candidate ever fetches the same pixels twice. What was fetche
 """
 
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from kilnscan.spending import Purse
 from kilnscan.stac_imagery import StacImages
 from kilnscan.web import gdal_patience
 from kilnscan.xyz import TileService
+
+DATES = "KILNSCAN_DATES"
+"""Tag of a chip's file with the days on which its pixels were taken."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,9 @@ def acquire(
         elif not pixels[:, valid].any():
             black += 1
         else:
-            _write_chip(store / f"{keys[chip]}.tif", epsg, chip_bounds(chip), provider.resolution_m, pixels, valid)
+            tags = {DATES: " ".join(provider.dates_of(chip))} if isinstance(provider, StacImages) else {}
+            bounds = chip_bounds(chip)
+            _write_chip(store / f"{keys[chip]}.tif", epsg, bounds, provider.resolution_m, pixels, valid, tags)
     missing = [chip for chip in chips if not (store / f"{keys[chip]}.tif").exists()]
     return Acquired({chip: key for chip, key in keys.items() if chip not in set(missing)}, missing, len(absent), black)
 
@@ -99,13 +105,17 @@ def acquire_for_tile(
         with gdal_patience():
             provider = open_provider(config, tile["epsg"], chips, store)
             acquired = acquire(provider, config.provider, tile["epsg"], chips, store, purse)
+    dates = (
+        {key: _dates_of(store / f"{key}.tif") for key in acquired.chips.values()} if config.provider == "stac" else {}
+    )
     return {
         "tile": tile["id"],
         "epsg": tile["epsg"],
         "provider": config.provider,
         "licence": config.licence,
         "attribution": config.attribution,
-        "dates": sorted(filter(None, provider.dates)),
+        "dates": sorted(filter(None, {*provider.dates, *chain.from_iterable(dates.values())})),
+        "chip_dates": dates,
         "lost": lost,
         "resolution_m": provider.resolution_m,
         "windows": windows,
@@ -125,7 +135,13 @@ def open_provider(config: Imagery, epsg: int, chips: list[Vertex], store: Path) 
 
 
 def _write_chip(
-    path: Path, epsg: int, bounds: Bounds, resolution_m: float, pixels: np.ndarray, valid: np.ndarray
+    path: Path,
+    epsg: int,
+    bounds: Bounds,
+    resolution_m: float,
+    pixels: np.ndarray,
+    valid: np.ndarray,
+    tags: dict[str, str],
 ) -> None:
     profile = {
         "driver": "GTiff", "dtype": pixels.dtype, "count": 3, "width": valid.shape[1], "height": valid.shape[0],
@@ -140,6 +156,14 @@ def _write_chip(
         target.write(pixels)
         if not valid.all():
             target.write_mask(valid)
+        if tags:
+            target.update_tags(**tags)
+
+
+def _dates_of(path: Path) -> list[str]:
+    """Days on which a stored chip's pixels were taken, if the file says so."""
+    with rasterio.open(path) as source:
+        return source.tags().get(DATES, "").split()
 
 
 def read_chip(path: Path) -> tuple[np.ndarray, np.ndarray]:

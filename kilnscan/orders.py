@@ -63,21 +63,28 @@ def plan_orders(chips: Iterable[Vertex], product: Product, extent_km: float) -> 
     ValueError if the product's limits allow no order at all.
     """
     limits = Limits.of(product, extent_km)
-    wide = _widened(set(chips), product)
-    pieces = [piece for part in _parts(wide) for piece in _within(part, limits)]
+    pieces = [piece for part in _parts(set(chips)) for piece in _within(part, limits)]
     plans = []
     for shift in (None, 0, limits.max_side // 2):
         squares = pieces if shift is None else _join(pieces, product, limits, shift)
         joined = _join(squares, product, limits)
-        plans.append([piece for order in joined for piece in _within(order, limits)])
+        plans.append(_apart([piece for order in joined for piece in _within(order, limits)]))
     cheapest = min(plans, key=lambda plan: round(sum(product.cost(len(order)) for order in plan), 6))
     return sorted(cheapest, key=min)
 
 
-def _widened(chips: Cells, product: Product) -> Cells:
-    """`chips` with as many neighbours as the product's smallest width asks for."""
-    more = int(np.ceil(max((product.min_width_m or 0) / CHIP_M, 1))) - 1
-    return {(i + a, j + b) for i, j in chips for a in range(more + 1) for b in range(more + 1)}
+def _apart(orders: list[Cells]) -> list[Cells]:
+    """`orders` without the chips that a larger one holds too, where what is left is still one piece without holes."""
+    taken: Cells = set()
+    kept = []
+    for order in sorted(orders, key=lambda order: (-len(order), min(order))):
+        rest = order - taken
+        if not rest:
+            continue
+        whole = rest == order or (len(_parts(rest)) == 1 and _filled(rest) == rest)
+        kept.append(rest if whole else order)
+        taken |= kept[-1]
+    return kept
 
 
 def _parts(chips: Cells) -> list[Cells]:
@@ -176,7 +183,6 @@ def _join(pieces: list[Cells], product: Product, limits: Limits, shift: int | No
     """
     if len(pieces) < 2 or not product.price_per_km2 or not product.min_km2:
         return pieces
-    width = range(int(np.ceil(max((product.min_width_m or 0) / CHIP_M, 1))))
     root = list(range(len(pieces)))
     orders = {number: set(piece) for number, piece in enumerate(pieces)}
     vertices = {number: corners(piece) for number, piece in orders.items()}
@@ -192,7 +198,7 @@ def _join(pieces: list[Cells], product: Product, limits: Limits, shift: int | No
         """What a link saves (negative: heaps give the smallest), its length and the orders it joins; None if not."""
         one, two = find(link[0]), find(link[1])
         a, b = link[2:]
-        length = (abs(a[0] - b[0]) + abs(a[1] - b[1]) - 1) * len(width)
+        length = abs(a[0] - b[0]) + abs(a[1] - b[1]) - 1
         chips = len(orders[one]) + len(orders[two]) + length
         together = vertices[one] + vertices[two] + JUNCTION
         if one == two or not limits.allow(chips, together, _both(frames[one], frames[two])):
@@ -216,8 +222,7 @@ def _join(pieces: list[Cells], product: Product, limits: Limits, shift: int | No
             continue
         one, two = now[2:]
         large, small = (one, two) if len(orders[one]) >= len(orders[two]) else (two, one)
-        corridor = {(i + a, j + b) for i, j in _corridor(*links[number][2:]) for a in width for b in width}
-        orders[large] |= orders.pop(small) | corridor
+        orders[large] |= orders.pop(small) | _corridor(*links[number][2:])
         root[small] = large
         vertices[large] += vertices.pop(small) + JUNCTION
         frames[large] = _both(frames[large], frames.pop(small))

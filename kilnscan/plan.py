@@ -16,7 +16,6 @@ from kilnscan.grid import to_crs, to_lonlat
 from kilnscan.lattice import CHIP_M, Vertex, chip_bounds, chips_of, windows_around, windows_of
 from kilnscan.orders import outline, plan_orders
 from kilnscan.prices import CHIP_KM2, Product, read_prices
-from kilnscan.spending import Purse
 from kilnscan.tables import read_vector
 from kilnscan.xyz import TileService
 
@@ -31,12 +30,13 @@ class Need:
 
     chips: dict[int, set[Vertex]]
     """By UTM zone, without what is owned already."""
+    owned: dict[int, set[Vertex]]
+    """By UTM zone, those that are."""
     single: list[int]
-    """For each candidate, how many chips it would need alone."""
+    """For each candidate, how many chips that are not owned it would need alone."""
     centres: dict[int, list[Vertex]]
     """By UTM zone, the chip at each candidate's centre."""
     windows: int
-    owned_chips: int
     area_km2: float
     """Of the whole area of interest."""
 
@@ -53,34 +53,41 @@ def need_of(tables: list[gpd.GeoDataFrame], owned: list[str], area_km2: float) -
     """
     chips: dict[int, set[Vertex]] = {}
     centres: dict[int, list[Vertex]] = {}
-    single, windows = [], set()
+    alone: list[tuple[int, list[Vertex]]] = []
+    windows = set()
     for table in tables:
         epsg = table.crs.to_epsg()
         seen = windows_of(table)
         windows |= {(epsg, window) for window in seen}
         chips.setdefault(epsg, set()).update(chips_of(seen))
-        single += [len(chips_of(windows_around(polygon))) for polygon in table.geometry]
+        alone += [(epsg, chips_of(windows_around(polygon))) for polygon in table.geometry]
         x, y = shapely.get_coordinates(table.geometry.centroid.array).reshape(-1, 2).T // CHIP_M
         centres.setdefault(epsg, []).extend(zip(x.astype(int).tolist(), y.astype(int).tolist(), strict=True))
-    here = 0
-    if owned:
-        bought = shapely.union_all(read_vector(owned, "table of owned areas").geometry.array)
-        for epsg, cells in chips.items():
-            land = shapely.buffer(to_crs(bought, 4326, epsg), 0.5)  # as positions in degrees are rounded
-            shapely.prepare(land)
-            inside = {cell for cell in cells if shapely.covers(land, shapely.box(*chip_bounds(cell)))}
-            here += len(inside)
-            chips[epsg] = cells - inside
-    return Need(chips, single, centres, len(windows), here, area_km2)
+    had = _owned(chips, owned) if owned else {epsg: set() for epsg in chips}
+    wanted = {epsg: cells - had[epsg] for epsg, cells in chips.items()}
+    single = [len(set(cells) - had[epsg]) for epsg, cells in alone]
+    return Need(wanted, had, single, centres, len(windows), area_km2)
+
+
+def _owned(chips: dict[int, set[Vertex]], files: list[str]) -> dict[int, set[Vertex]]:
+    """Those of the chips that the polygons of vector files cover."""
+    bought = shapely.union_all(read_vector(files, "table of owned areas").geometry.array)
+    covered = {}
+    for epsg, cells in chips.items():
+        land = shapely.buffer(to_crs(bought, 4326, epsg), 0.5)  # as positions in degrees are rounded
+        shapely.prepare(land)
+        covered[epsg] = {cell for cell in cells if shapely.covers(land, shapely.box(*chip_bounds(cell)))}
+    return covered
 
 
 def make_plan(
-    need: Need, config: Plan, imagery: Imagery, detector: Detector, store: Path = Path(), region: str = ""
+    need: Need, config: Plan, imagery: Imagery, detector: Detector, store: Path = Path()
 ) -> tuple[dict[str, Any], pd.DataFrame, dict[str, gpd.GeoDataFrame]]:
     """The plan, all orders as a table, and the orders of each product as polygons (EPSG:4326) for its portal.
 
     The plan's `products` are sorted by price. Hours are of the machine that plans, and so the only part of it that
-    differs from run to run. `store` is where chips and the region's spending are kept.
+    differs from run to run. `store` is where chips are kept. What is owned is not ordered, and yet read: the run's
+    provider is asked for all chips.
     """
     products, tables, polygons = [], [], {}
     for product in read_prices(config.prices, config.products):
@@ -89,13 +96,12 @@ def make_plan(
         tables.append(pd.DataFrame(table[list(COLUMNS)]))
         products.append(_compared(need, product, table))
     products.sort(key=lambda entry: (entry["currency"], entry["price"], entry["product"]))
-    chips = sum(map(len, need.chips.values()))
+    chips, owned = (sum(map(len, cells.values())) for cells in (need.chips, need.owned))
     slow, fast = _seconds_per_window(detector)
-    purse = Purse.of(imagery, store, region)
     plan = {
         "candidates": len(need.single),
         "chips": chips,
-        "owned_chips": need.owned_chips,
+        "owned_chips": owned,
         "needed_km2": round(need.km2, 4),
         "area_km2": round(need.area_km2, 4),
         "share": round(need.km2 / need.area_km2, 4) if need.area_km2 else 0.0,
@@ -103,9 +109,7 @@ def make_plan(
             "provider": imagery.provider,
             "price": round(_price(need, imagery, store), 2),
             "currency": imagery.currency,
-            "budget": imagery.budget,
-            "spent": round(purse.spent(), 2) if purse else 0.0,
-            "megabytes": round(chips * 3 * (CHIP_M / _pixel_m(imagery)) ** 2 / 1e6, 1),
+            "megabytes": round((chips + owned) * 3 * (CHIP_M / _pixel_m(imagery)) ** 2 / 1e6, 1),
         },
         "detection": {
             "windows": need.windows,
@@ -156,7 +160,7 @@ def _compared(need: Need, product: Product, orders: gpd.GeoDataFrame) -> dict[st
         "billed_km2": round(float(orders["billed_km2"].sum()), 3),
         "price": round(float(orders["price"].sum()), 2),
         "currency": product.currency,
-        "one_by_one": round(sum(product.cost(count) for count in need.single), 2),
+        "one_by_one": round(sum(product.cost(count) for count in need.single if count), 2),
         "wall_to_wall": round(product.price_per_km2 * max(need.area_km2, product.min_km2), 2),
         "least": round(product.cost(chips) if chips else 0.0, 2),
         "megabytes": round(float(orders["km2"].sum()) * pixels, 1),
@@ -167,11 +171,12 @@ def _compared(need: Need, product: Product, orders: gpd.GeoDataFrame) -> dict[st
 
 def _price(need: Need, imagery: Imagery, store: Path) -> float:
     """What this region's provider takes for all chips, at most: files may not cover them all, some may be here."""
+    zones = {epsg: sorted(cells | need.owned[epsg]) for epsg, cells in need.chips.items()}
     if imagery.provider != "xyz":
-        return sum(map(len, need.chips.values())) * CHIP_KM2 * imagery.price_per_km2
+        return sum(map(len, zones.values())) * CHIP_KM2 * imagery.price_per_km2
     return sum(
-        sum(TileService(imagery, epsg, store / "web-tiles").charges(dict.fromkeys(sorted(chips), "")).values())
-        for epsg, chips in need.chips.items()
+        sum(TileService(imagery, epsg, store / "web-tiles").charges(dict.fromkeys(chips, "")).values())
+        for epsg, chips in zones.items()
     )
 
 
@@ -183,13 +188,11 @@ def _seconds_per_window(detector: Detector) -> tuple[float, float]:
     """CPU seconds per window on this machine where every view is looked at, and where one suffices."""
     side = detector.window_px
     windows = np.random.default_rng(0).integers(1, 256, (PROBES, side, side, 3)).astype(np.uint8)
-    seconds = []
-    for views in (detector.views, 1):
-        detector.detect(windows[:1], views=views, min_score=0.0)
-        begun = time.process_time()
-        detector.detect(windows, views=views, min_score=1e-9 if views > 1 else 1.0)
-        seconds.append((time.process_time() - begun) / PROBES)
-    return max(seconds), min(seconds)
+    detector.detect(windows[:1], views=1)
+    begun = time.process_time()
+    detector.detect(windows, views=1)
+    once = (time.process_time() - begun) / PROBES
+    return once * detector.views, once
 
 
 def _duration(hours: float) -> str:
@@ -211,14 +214,10 @@ def plan_words(plan: dict[str, Any], folder: str | Path) -> str:
         f"From this region's provider, `{run['provider']}`, that {price} (`imagery.price_per_km2`) and is "
         f"{run['megabytes']:,.0f} MB before compression."
     )
-    if run["budget"] is not None:
-        left = run["budget"] - run["spent"]
-        verdict = "enough" if run["price"] <= left else "NOT enough: acquisition will stop before it is passed"
-        lines.append(f"Budget: {run['budget']:,.2f} {run['currency']}, {run['spent']:,.2f} spent; {verdict}.")
     fast, slow = (_duration(hours) for hours in work["cpu_hours"])
     lines.append(
         f"Detection looks at {work['windows']:,} windows: {fast} to {slow} of CPU time on a machine like this one "
-        "(measured just now).\n"
+        "(one view was measured just now, all views are as many times that).\n"
     )
     head = ("product", "orders", "km2", "billed", "price", "one by one", "wall to wall", "at least", "MB")
     rows = [head]
@@ -234,3 +233,17 @@ def plan_words(plan: dict[str, Any], folder: str | Path) -> str:
         f"(facts/imagery_prices.csv): ask before you buy. For the vendors' portals: {folder}/orders/*.geojson"
     )
     return "\n".join(lines) + "\n"
+
+
+def budget_words(plan: dict[str, Any], budget: float | None, spent: float) -> str:
+    """Whether the budget will do, in a line; nothing without one. Some of what was spent may be for chips planned."""
+    if budget is None:
+        return ""
+    run = plan["run"]
+    if run["price"] <= budget - spent + 1e-9:
+        verdict = "enough"
+    elif run["price"] <= budget + 1e-9:
+        verdict = "enough if what was spent paid for chips of this plan"
+    else:
+        verdict = "NOT enough, unless chips are here already: acquisition stops before it is passed"
+    return f"Budget: {budget:,.2f} {run['currency']}, {spent:,.2f} spent so far; {verdict}.\n"

@@ -32,8 +32,6 @@ class Product(BaseModel):
     """A smaller order is charged as one of this size."""
     max_km2: Annotated[float | None, Limit] = Field(None, gt=0.1)
     max_vertices: Annotated[int | None, Limit] = Field(None, ge=4)
-    min_width_m: Annotated[float | None, Limit] = Field(None, gt=0, le=10_000)
-    """An order may nowhere be narrower."""
     source: str = Field(max_length=500)
     read_on: date
 

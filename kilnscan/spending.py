@@ -49,7 +49,6 @@ class Purse:
         self.ledger.parent.mkdir(parents=True, exist_ok=True)
         with closing(self._open()) as ledger, ledger:
             ledger.execute("begin immediate")
-            ledger.execute(TABLE)
             before = self._sum(ledger)
             rows = [(thing, self.region, price) for thing, price in sorted(charges.items())]
             ledger.executemany("insert or ignore into paid values (?, ?, ?)", rows)
@@ -63,7 +62,9 @@ class Purse:
                 )
 
     def _open(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.ledger, timeout=WAIT_S, isolation_level=None)
+        ledger = sqlite3.connect(self.ledger, timeout=WAIT_S, isolation_level=None)
+        ledger.execute(TABLE)
+        return ledger
 
     def _sum(self, ledger: sqlite3.Connection) -> float:
         (total,) = ledger.execute("select coalesce(sum(price), 0) from paid where region = ?", [self.region]).fetchone()

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +21,6 @@ from kilnscan.grid import to_lonlat
 from kilnscan.lattice import CHIP_M, Vertex, chip_bounds
 from kilnscan.mosaic import read_mosaic
 from kilnscan.prices import CHIP_KM2
-from kilnscan.web import plain
 from kilnscan.xyz import key_of
 
 MOST_IMAGES = 3
@@ -28,9 +28,9 @@ MOST_IMAGES = 3
 
 
 class _Properties(BaseModel):
-    taken: datetime = Field(alias="datetime")
-    cloud: float = Field(0, alias="eo:cloud_cover", ge=0, le=100)
-    updated: str = Field("", max_length=64)
+    taken: datetime | None = Field(None, alias="datetime")
+    begun: datetime | None = Field(None, alias="start_datetime")
+    cloud: float | None = Field(None, alias="eo:cloud_cover", ge=0, le=100)
 
 
 class _Item(BaseModel):
@@ -69,7 +69,6 @@ class Image:
     href: str
     day: str
     cloud: float
-    version: str
     footprint: shapely.Geometry
 
     @property
@@ -82,24 +81,31 @@ class Image:
 
 
 class StacImages:
-    """The provider `stac`."""
+    """The provider `stac`. The catalogue is asked when a chip is not in the store, and not before."""
+
+    dates: tuple[str, ...] = ()
+    """Each chip has its own: `dates_of`."""
 
     def __init__(self, config: Imagery, epsg: int, chips: list[Vertex]) -> None:
-        self.resolution_m, self.epsg = config.resolution_m, epsg
+        self.config, self.chips, self.epsg, self.resolution_m = config, chips, epsg, config.resolution_m
         self.price = config.price_per_km2 * CHIP_KM2
-        self.key, self.host = key_of(config), urlsplit(config.catalog).hostname
-        land = {chip: to_lonlat(shapely.box(*chip_bounds(chip)), epsg) for chip in chips}
-        images = find_images(config, shapely.union_all(list(land.values()))) if chips else []
-        self._images = {chip: _best(images, shape) for chip, shape in land.items()}
+        self.key, self.home = key_of(config), urlsplit(config.catalog)[:2]
+        self._read: dict[Vertex, list[str]] = {}
 
-    @property
-    def dates(self) -> list[str]:
-        """Days of the images that are used."""
-        return sorted({image.day for images in self._images.values() for image in images})
+    @cached_property
+    def _images(self) -> dict[Vertex, list[Image]]:
+        land = {chip: to_lonlat(shapely.box(*chip_bounds(chip)), self.epsg) for chip in self.chips}
+        images = find_images(self.config, shapely.union_all(list(land.values()))) if land else []
+        return {chip: _best(images, shape) for chip, shape in land.items()}
 
     def source_of(self, chip: Vertex) -> str:
-        """Content name of the images that the chip is cut from."""
-        return digest([[image.item, plain(image.href), image.version] for image in self._images[chip]])
+        """Content name of what is asked for, not of the answer: an image listed later is no reason to pay again."""
+        told = self.config
+        return digest([told.catalog, told.collections, told.asset, str(told.start), str(told.end), told.max_cloud])
+
+    def dates_of(self, chip: Vertex) -> list[str]:
+        """Days on which the pixels of a chip that was fetched were taken."""
+        return sorted(set(self._read.get(chip, [])))
 
     def charges(self, names: Mapping[Vertex, str]) -> dict[str, float]:
         """Price of each chip by its name in the store."""
@@ -110,6 +116,7 @@ class StacImages:
         side = round(CHIP_M / self.resolution_m)
         for chip in chips:
             pixels, valid = np.zeros((3, side, side), np.uint8), np.zeros((side, side), bool)
+            self._read[chip] = []
             for image in self._images[chip]:
                 with self._permission(image):
                     more, more_valid = read_mosaic(
@@ -120,28 +127,21 @@ class StacImages:
                 fill = more_valid & ~valid if more.dtype == pixels.dtype else np.zeros_like(valid)
                 pixels[:, fill] = more[:, fill]
                 valid |= fill
+                self._read[chip] += [image.day] * bool(fill.any())
                 if valid.all():
                     break
             yield chip, pixels, valid
 
     def _permission(self, image: Image) -> Any:
-        """The user's key as bearer token, for the catalogue's own host and nobody else."""
-        if self.key and urlsplit(image.href).hostname == self.host:
+        """The user's key as bearer token, for the catalogue's own address and no other."""
+        if self.key and urlsplit(image.href)[:2] == self.home:
             return rasterio.Env(GDAL_HTTP_HEADERS=f"Authorization: Bearer {self.key}")
         return nullcontext()
 
 
 def _best(images: list[Image], land: shapely.Geometry) -> list[Image]:
-    """The images to read for a piece of land, best first: as many as cover it, at most MOST_IMAGES."""
-    chosen: list[Image] = []
-    covered = shapely.Polygon()
-    for image in images:
-        if len(chosen) == MOST_IMAGES or shapely.covers(covered, land):
-            break
-        if shapely.intersects(image.footprint, land):
-            chosen.append(image)
-            covered = shapely.union(covered, image.footprint)
-    return chosen
+    """The images to read for a piece of land, best first, at most MOST_IMAGES: footprints may promise too much."""
+    return [image for image in images if shapely.intersects(image.footprint, land)][:MOST_IMAGES]
 
 
 def find_images(config: Imagery, area: shapely.Geometry) -> list[Image]:
@@ -180,11 +180,21 @@ def _image(raw: Any, base: str, config: Imagery) -> Image:
             f"STAC item {item.id} has no asset {config.asset!r} with a link: `imagery.asset` names the picture in "
             f"{len(RGB)} colours."
         )
-    footprint = usable_shape(item.geometry)
-    if footprint is None:
-        raise CatalogueError(f"STAC item {item.id} says in no usable way what it covers.")
-    told = item.properties
+    footprint, taken = _footprint(item.geometry), item.properties.taken or item.properties.begun
+    if footprint is None or taken is None:
+        raise CatalogueError(f"STAC item {item.id} says in no usable way what it covers, or when it was taken.")
+    if item.collection not in ("", *config.collections):
+        raise CatalogueError(f"STAC item {item.id} belongs to {item.collection!r}, which was not asked for.")
+    cloud = item.properties.cloud
     return Image(
-        item.id, safe_link(item.id, base, href, config.catalog), told.taken.date().isoformat(), told.cloud,
-        told.updated or told.taken.isoformat(), footprint,
+        item.id, safe_link(item.id, base, href, config.catalog), taken.date().isoformat(),
+        config.max_cloud if cloud is None else cloud, footprint,
     )  # fmt: skip
+
+
+def _footprint(geometry: dict[str, Any]) -> shapely.Geometry | None:
+    """What an item covers; in parts where it was split at the antimeridian."""
+    if geometry.get("type") != "MultiPolygon" or not isinstance(geometry.get("coordinates"), list):
+        return usable_shape(geometry)
+    parts = [usable_shape({"type": "Polygon", "coordinates": rings}) for rings in geometry["coordinates"][:100]]
+    return shapely.union_all(parts) if parts and None not in parts else None

@@ -7,7 +7,7 @@ import geopandas as gpd
 import shapely
 
 from kilnscan.config import RGB, Stac
-from kilnscan.corrections import Corrected, apply_decisions, read_decisions
+from kilnscan.corrections import Corrected, apply_decisions, moved, read_decisions
 from kilnscan.errors import ConfigError, VectorError
 from kilnscan.grid import Tile, to_crs, zone_of
 from kilnscan.providers import training_reader
@@ -60,11 +60,7 @@ def corrected_labels(
     `shift_m` (east, north) is added to the labels as given; what people marked lies on the pixels already. Raises
     VectorError if people left no kiln.
     """
-    labels = region_labels(region)
-    if any(shift_m):
-        west, south, east, north = labels.total_bounds
-        metres = labels.to_crs(zone_of((west + east) / 2, (south + north) / 2))
-        labels = metres.set_geometry(metres.translate(*shift_m)).to_crs(4326)
+    labels = moved(region_labels(region), shift_m)
     if not region.get("decisions"):
         return Corrected(labels, labels.iloc[:0][["geometry"]])
     corrected = apply_decisions(labels, read_decisions(region["decisions"]), type_column)

@@ -134,7 +134,7 @@ class Web:
                 raise SourceError(f"{plain(url)} cannot be read: HTTP {status}")
             if len(content) > MOST_DOCUMENT_BYTES:
                 raise SourceError(f"{plain(url)} is longer than {MOST_DOCUMENT_BYTES} bytes")
-            if "Content-Encoding" not in answer and len(content) < int(answer.get("Content-Length") or 0):
+            if "Content-Encoding" not in answer and len(content) < promised(answer):
                 raise PassingError("the answer was cut short")
             check(content)
             return content
@@ -166,6 +166,12 @@ def gdal_patience() -> Iterator[None]:
         GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR",
     ):
         yield
+
+
+def promised(headers: Any) -> int:
+    """How many bytes an answer says that it has; 0 if it says nothing of use."""
+    length = str(headers.get("Content-Length") or "")
+    return int(length) if re.fullmatch(r"\d{1,18}", length) else 0
 
 
 def _seconds(header: str | None) -> float | None:

@@ -7,6 +7,7 @@ chips are warped from them. The key comes from the environment and goes nowhere 
 import io
 import math
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,13 +15,15 @@ from pathlib import Path
 import numpy as np
 from affine import Affine
 from PIL import Image
-from rasterio.warp import Resampling, reproject, transform_bounds
+from rasterio.warp import transform_bounds
+from scipy.ndimage import map_coordinates
 
 from kilnscan.config import Imagery
 from kilnscan.errors import ConfigError, SourceError
 from kilnscan.files import digest, replacing
+from kilnscan.grid import transformer
 from kilnscan.lattice import CHIP_M, Vertex, chip_bounds
-from kilnscan.web import PassingError, Web
+from kilnscan.web import PassingError, Web, promised
 
 HALF_M = math.pi * 6_378_137.0
 """Half the side of the Web Mercator square in its metres."""
@@ -45,7 +48,7 @@ class TileService:
 
     def source_of(self, chip: Vertex) -> str:
         """Content name of the service and zoom; what the service shows now cannot be named."""
-        return digest([self.config.url, self.config.date, self._zoom(chip)])
+        return digest([self.config.url, self.config.date, self.config.tile_px, self._zoom(chip)])
 
     def charges(self, names: Mapping[Vertex, str]) -> dict[str, float]:
         """Price of each web tile that the chips need and the store lacks."""
@@ -70,8 +73,9 @@ class TileService:
     def _tiles_of(self, chip: Vertex) -> tuple[np.ndarray, Affine]:
         """Web tiles (row, column) under a chip, as an array of (zoom, x, y), and the place of their pixels."""
         zoom, px = self._zoom(chip), self.config.tile_px
-        west, south, east, north = transform_bounds(f"EPSG:{self.epsg}", "EPSG:3857", *chip_bounds(chip))
         side = 2 * HALF_M / 2**zoom
+        x, y = self._mercator(*_rim(chip))
+        west, south, east, north = x.min(), y.min(), x.max(), y.max()
         pixel = side / px
         x0, x1 = (math.floor((x + HALF_M) / side) for x in (west - 2 * pixel, east + 2 * pixel))
         y0, y1 = (math.floor((HALF_M - y) / side) for y in (north + 2 * pixel, south - 2 * pixel))
@@ -80,6 +84,11 @@ class TileService:
             for x in range(x0, x1 + 1):
                 grid[y - y0, x - x0] = (zoom, x % 2**zoom, y)
         return grid, Affine(pixel, 0, x0 * side - HALF_M, 0, -pixel, HALF_M - y0 * side)
+
+    def _mercator(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Places in metres of UTM in metres of Web Mercator; across the antimeridian x runs on."""
+        x, y = map(np.asarray, transformer(self.epsg, 3857).transform(x, y))
+        return (np.where(x < 0, x + 2 * HALF_M, x) if np.ptp(x) > HALF_M else x), y
 
     def _warp(self, chip: Vertex) -> tuple[np.ndarray, np.ndarray]:
         grid, place = self._tiles_of(chip)
@@ -90,19 +99,18 @@ class TileService:
             if picture is not None:
                 pixels[:3, row * px : (row + 1) * px, column * px : (column + 1) * px] = picture
                 pixels[3, row * px : (row + 1) * px, column * px : (column + 1) * px] = 255
-        left, _, _, top = chip_bounds(chip)
         side = round(CHIP_M / self.resolution_m)
-        chip_pixels = np.zeros((4, side, side), np.uint8)
-        reproject(
-            pixels, chip_pixels, src_transform=place, src_crs="EPSG:3857", dst_crs=f"EPSG:{self.epsg}",
-            dst_transform=Affine(self.resolution_m, 0, left, 0, -self.resolution_m, top),
-            resampling=Resampling.bilinear, tolerance=0,
-        )  # fmt: skip
-        valid = chip_pixels[3] == 255
-        return np.where(valid, chip_pixels[:3], 0), valid
+        along = (np.arange(side) + 0.5) * self.resolution_m
+        left, _, _, top = chip_bounds(chip)
+        x, y = self._mercator(*np.meshgrid(left + along, top - along))
+        rows, columns = (y - place.f) / place.e - 0.5, (x - place.c) / place.a - 0.5
+        bands = [map_coordinates(band.astype(np.float32), [rows, columns], order=1) for band in pixels]
+        seen = bands[3] > 254.5
+        return np.where(seen, np.rint(bands[:3]), 0).astype(np.uint8), seen
 
     def _path(self, tile: WebTile) -> Path:
-        return self.tiles / f"{digest([self.config.url, self.config.date, list(tile)])}.tile"
+        told = [self.config.url, self.config.date, self.config.tile_px, *tile]
+        return self.tiles / f"{digest(told)}.tile"
 
     def _picture(self, tile: WebTile) -> np.ndarray | None:
         """RGB (3, row, column) of a web tile from the store or the service; None if the service has nothing there."""
@@ -112,7 +120,10 @@ class TileService:
             with replacing(path) as temporary:
                 temporary.write_bytes(content)
         content = path.read_bytes()
-        return _decoded(content, self.config.tile_px) if content else None
+        try:
+            return _decoded(content, self.config.tile_px) if content else None
+        except PassingError as error:
+            raise SourceError(f"The stored web tile {path} is damaged: delete it and run again.") from error
 
     def _ask(self, tile: WebTile) -> bytes:
         """The bytes of a web tile, checked; empty where there is none."""
@@ -137,7 +148,7 @@ class TileService:
                 raise SourceError(f"The tile service answers {named} with HTTP {status}: check `imagery.url`.")
             if len(content) > LARGEST_TILE:
                 raise SourceError(f"The tile service sends more than {LARGEST_TILE} bytes for {named}.")
-            if len(content) < int(headers.get("Content-Length") or 0):
+            if len(content) < promised(headers):
                 raise PassingError("the answer was cut short")
             _decoded(content, self.config.tile_px)
             return content
@@ -145,15 +156,23 @@ class TileService:
         return self.web.patience.run(named, once)
 
 
+def _rim(chip: Vertex) -> tuple[np.ndarray, np.ndarray]:
+    """Places along a chip's edges in metres of UTM, dense enough for its frame on other maps."""
+    west, south, east, north = chip_bounds(chip)
+    x, y = np.linspace(west, east, 9), np.linspace(south, north, 9)
+    low, high, left, right = (np.full(9, value) for value in (south, north, west, east))
+    return np.concatenate([x, x, left, right]), np.concatenate([low, high, y, y])
+
+
 def key_of(config: Imagery) -> str:
     """The key in the environment variable that the configuration names. Raises ConfigError if there is none."""
     if not config.key_env:
         return ""
-    key = os.environ.get(config.key_env, "")
-    if not key:
+    key = os.environ.get(config.key_env, "").strip()
+    if not re.fullmatch(r"[\x21-\x7e]{1,4096}", key):  # whatever else is in it would be quoted by those who refuse it
         raise ConfigError(
-            f"The environment variable {config.key_env}, which `imagery.key_env` names, is not set: export your key in "
-            "it where the jobs run."
+            f"The environment variable {config.key_env}, which `imagery.key_env` names, is not set or holds no key: "
+            "export your key in it where the jobs run."
         )
     return key
 

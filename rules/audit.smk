@@ -76,10 +76,9 @@ rule audit_imagery:
         runtime=growing(20, 2),
         tile_services=asked_slowly(),
     params:
-        provider=settings.imagery.model_dump(mode="json", exclude={"show"}),
-        files=content(*settings.imagery.files),
+        provider=provider_params(),
+        files=content(*settings.imagery.files, *image_list()),
         store="results/imagery",
-        region=settings.region.name,
         code=code_of("acquire_audit_imagery"),
     script:
         "../scripts/acquire_audit_imagery.py"

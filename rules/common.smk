@@ -56,6 +56,7 @@ try:
     check_answers(settings.review.answer_files)
     if settings.imagery.provider == "cog":
         check_files("imagery.paths", settings.imagery.files or [settings.imagery.paths])
+    check_files("imagery.catalog", filter(None, [settings.imagery.catalog]))
     check_files("plan.owned", settings.plan.owned_files)
     check_files("plan.prices", filter(None, [settings.plan.prices]))
     check_files("atlas.calibration", filter(None, [settings.atlas.calibration]))
@@ -168,16 +169,34 @@ def mosaic_content():
 
 def provider_files(wildcards):
     """The provider's files, if it has any here."""
-    return (
-        local_files(settings.imagery.files)
-        if settings.imagery.provider == "cog"
-        else []
+    return local_files([*settings.imagery.files, *image_list()])
+
+
+def image_list():
+    """The provider's catalogue, if it is a file."""
+    catalog = settings.imagery.catalog
+    return [catalog] if catalog and not is_remote(catalog) else []
+
+
+def provider_params():
+    """What decides which pixels come: a raised budget, or another key, is no reason to make chips anew."""
+    spared = (
+        "show",
+        "budget",
+        "currency",
+        "price_per_km2",
+        "price_per_1000_requests",
+        "requests_per_second",
+        "terms",
+        "key_env",
     )
+    return settings.imagery.model_dump(mode="json", exclude=set(spared))
 
 
 def asked_slowly():
-    """1 where a web tile service is asked, so that one job at a time keeps its rate."""
-    return int(settings.imagery.provider == "xyz")
+    """1 where a tile service is asked or chips cost money: one job at a time keeps the rate and pays for nothing twice."""
+    paid = settings.imagery.price_per_km2 or settings.imagery.price_per_1000_requests
+    return int(settings.imagery.provider == "xyz" or bool(paid))
 
 
 def exposure_files(wildcards):

@@ -16,6 +16,7 @@ if settings.reference:
             acquired="<results>/atlas/acquired.parquet",
             coverage="<results>/atlas/coverage.parquet",
             detections="<results>/atlas/detections.parquet",
+            model=outside(settings.detect.model),
         output:
             evaluation="<results>/atlas/evaluation.json",
         log:
@@ -33,6 +34,9 @@ if settings.reference:
             content=content(*reference_paths()),
             match_m=settings.reference.match_m,
             type_column=settings.reference.type_column,
+            on_pixels=settings.detect.on_pixels,
+            model=settings.detect.model,
+            resolution_m=settings.detect.resolution_m,
             code=code_of("evaluate_atlas"),
         script:
             "../scripts/evaluate_atlas.py"

@@ -29,10 +29,9 @@ rule plan_orders:
         runtime=60,
     params:
         plan=settings.plan.model_dump(mode="json"),
-        provider=settings.imagery.model_dump(mode="json", exclude={"show"}),
+        provider=settings.imagery.model_dump(mode="json", exclude={"show", "budget"}),
         resolution_m=settings.detect.resolution_m,
         store="results/imagery",
-        region=settings.region.name,
         area_km2=sum(tile.own.area for tile in tiles.values()) / 1e6,
         content=content(
             settings.detect.model,
@@ -45,13 +44,16 @@ rule plan_orders:
 
 
 rule plan:
-    """Print the plan."""
+    """Print the plan, and what is left of the budget."""
     input:
-        "<results>/plan/plan.txt",
+        plan="<results>/plan/plan.json",
+        words="<results>/plan/plan.txt",
     log:
         "<logs>/plan.log",
     localrule: True
     conda:
         "../envs/core.yaml"
-    shell:
-        "cat {input} | tee {log}"
+    params:
+        store="results/imagery",
+    script:
+        "../scripts/print_plan.py"

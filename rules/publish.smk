@@ -5,6 +5,14 @@ Makes: <results>/atlas/kilns.gpkg, kilns.geoparquet; <results>/site/ (the map, w
 beside both.
 """
 
+UNPUBLISHED = {
+    "train": True,
+    "tiling": True,
+    "review": True,
+    "plan": True,
+    "imagery": {"budget", "requests_per_second"},
+}
+"""Parts of the configuration that no product depends on."""
 MODELS = [settings.screen.model, settings.detect.model]
 
 
@@ -36,7 +44,7 @@ rule publish:
         mem_mb=4096,
         runtime=60,
     params:
-        config=settings.model_dump(mode="json", exclude={"train", "tiling", "review"}),
+        config=settings.model_dump(mode="json", exclude=UNPUBLISHED),
         models={"screen": settings.screen.model, "detector": settings.detect.model},
         content=content(
             *[

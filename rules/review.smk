@@ -45,6 +45,9 @@ rule review:
         content=content(settings.detect.model, *reference_paths()),
         resolution_m=settings.detect.resolution_m,
         on_pixels=settings.detect.on_pixels,
+        type_column=(
+            settings.reference.type_column if settings.reference else "kiln_type"
+        ),
         match_m=settings.reference.match_m if settings.reference else 50,
         most=settings.review.most,
         types=settings.kiln_types,

@@ -5,22 +5,23 @@ from pathlib import Path
 import pandas as pd
 
 from kilnscan.audit import windows_around_chips
-from kilnscan.config import Imagery
+from kilnscan.config import load_config
 from kilnscan.console import job
 from kilnscan.files import read_json, write_json
 from kilnscan.imagery import acquire_for_tile
 
 
-def main(scenes: str, seen: str, units: str, sample: str, imagery: str, how: dict) -> None:
-    table = pd.read_parquet(units)
+def main(inputs: dict[str, str], imagery: str, config: dict, store: str) -> None:
+    table, sample = pd.read_parquet(inputs["units"]), read_json(inputs["sample"])
     owned = set(table.loc[table["own"], ["epsg", "i", "j"]].itertuples(index=False, name=None))
-    chips = [(chip["i"], chip["j"]) for chip in read_json(sample)["chips"] if tuple(chip.values())[:3] in owned]
-    config, lost = Imagery.model_validate(how["provider"]), read_json(seen)["lost"]
+    chips = [(chip["i"], chip["j"]) for chip in sample["chips"] if tuple(chip.values())[:3] in owned]
+    settings, scenes, lost = load_config(config), read_json(inputs["scenes"]), read_json(inputs["seen"])["lost"]
     windows = windows_around_chips(chips)
-    write_json(imagery, acquire_for_tile(read_json(scenes), lost, windows, config, Path(how["store"]), how["region"]))
+    record = acquire_for_tile(scenes, lost, windows, settings.imagery, Path(store), settings.region.name)
+    write_json(imagery, record)
 
 
 if "snakemake" in globals():
     with job(snakemake.log[0]):
-        files = {name: snakemake.input[name] for name in ("scenes", "seen", "units", "sample")}
-        main(**files, imagery=snakemake.output.imagery, how=dict(snakemake.params.items()))
+        # the configuration itself: params hold only what decides which pixels come
+        main(dict(snakemake.input.items()), snakemake.output.imagery, snakemake.config, snakemake.params.store)

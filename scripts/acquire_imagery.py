@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kilnscan.config import Imagery
+from kilnscan.config import load_config
 from kilnscan.console import job
 from kilnscan.files import read_json, write_json
 from kilnscan.imagery import acquire_for_tile
@@ -10,21 +10,14 @@ from kilnscan.lattice import windows_of
 from kilnscan.tables import read_table
 
 
-def main(scenes: str, seen: str, candidates: str, imagery: str, provider: dict, store: str, region: str) -> None:
-    config = Imagery.model_validate(provider)
-    lost = read_json(seen)["lost"]
-    windows = windows_of(read_table(candidates))
-    write_json(imagery, acquire_for_tile(read_json(scenes), lost, windows, config, Path(store), region))
+def main(inputs: dict[str, str], imagery: str, config: dict, store: str) -> None:
+    settings, scenes = load_config(config), read_json(inputs["scenes"])
+    lost, windows = read_json(inputs["seen"])["lost"], windows_of(read_table(inputs["candidates"]))
+    record = acquire_for_tile(scenes, lost, windows, settings.imagery, Path(store), settings.region.name)
+    write_json(imagery, record)
 
 
 if "snakemake" in globals():
     with job(snakemake.log[0]):
-        main(
-            snakemake.input.scenes,
-            snakemake.input.seen,
-            snakemake.input.candidates,
-            snakemake.output.imagery,
-            snakemake.params.provider,
-            snakemake.params.store,
-            snakemake.params.region,
-        )
+        # the configuration itself: params hold only what decides which pixels come
+        main(dict(snakemake.input.items()), snakemake.output.imagery, snakemake.config, snakemake.params.store)

@@ -13,10 +13,10 @@ from kilnscan.tables import read_table
 
 def main(inputs: dict, table: str, params: dict) -> None:
     tables = read_table(inputs["detections"]), read_table(inputs["candidates"])
-    known = corrected_reference(params["reference"], params["decisions"]) if params["reference"] else None
     imagery = [read_json(path) for path in inputs["imagery"]]
     shift = (0.0, 0.0) if params["on_pixels"] else Detector.load(inputs["model"], params["resolution_m"]).label_shift_m
-    settings = params | {"shift_m": shift}
+    settings, told = params | {"shift_m": shift}, (params["decisions"], params["type_column"], shift)
+    known = corrected_reference(params["reference"], *told) if params["reference"] else None
     chosen = choose(*tables, known, imagery, settings, answered_windows(inputs["answers"]))
     write_review(Path(table).parent, *chosen, imagery, Path(params["store"]), params["types"], params["pictures"])
     print(f"\nreview: {len(chosen[0])} windows to look at; docs/review.md tells how\n  {table}\n", flush=True)

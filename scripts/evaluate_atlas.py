@@ -2,6 +2,7 @@
 
 from kilnscan.console import job
 from kilnscan.corrections import corrected_reference
+from kilnscan.detector import Detector
 from kilnscan.evaluate import evaluate
 from kilnscan.files import write_json
 from kilnscan.tables import read_table
@@ -11,10 +12,10 @@ TABLES = ("kilns", "candidates", "acquired", "coverage", "detections")
 
 def main(tables: dict[str, str], params: dict, path: str) -> None:
     loaded = {name: read_table(tables[name]) for name in TABLES}
-    known = corrected_reference(params["reference"], params["decisions"])
-    write_json(
-        path, evaluate(**loaded, reference=known, distance_m=params["match_m"], type_column=params["type_column"])
-    )
+    shift = (0.0, 0.0) if params["on_pixels"] else Detector.load(params["model"], params["resolution_m"]).label_shift_m
+    types = params["type_column"]
+    known = corrected_reference(params["reference"], params["decisions"], types, shift)
+    write_json(path, evaluate(**loaded, reference=known, distance_m=params["match_m"], type_column=types))
 
 
 if "snakemake" in globals():

@@ -14,7 +14,7 @@ def main(candidates: list[str], model: str, output: dict, params: dict) -> None:
     config, imagery = Plan.model_validate(params["plan"]), Imagery.model_validate(params["provider"])
     need = need_of([read_table(path) for path in candidates], config.owned_files, params["area_km2"])
     detector = Detector.load(model, params["resolution_m"])
-    plan, orders, polygons = make_plan(need, config, imagery, detector, Path(params["store"]), params["region"])
+    plan, orders, polygons = make_plan(need, config, imagery, detector, Path(params["store"]))
     for product, table in polygons.items():
         with replacing(Path(output["folder"]) / f"{product}.geojson") as temporary:
             table.to_file(temporary, driver="GeoJSON", engine="pyogrio", RFC7946="YES")

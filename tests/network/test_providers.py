@@ -3,6 +3,7 @@
 import io
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from kilnscan.errors import CatalogueError, ConfigError, ImageryError, SourceErr
 from kilnscan.imagery import acquire, acquire_for_tile, read_chip
 from kilnscan.lattice import CHIP_M, chip_bounds
 from kilnscan.spending import Purse
+from kilnscan.stac_imagery import Image as VendorImage
 from kilnscan.stac_imagery import StacImages
 from kilnscan.web import gdal_patience
 from kilnscan.xyz import HALF_M, TileService
@@ -153,13 +155,40 @@ def test_the_key_is_nowhere_in_the_store(http_server, tiles, tmp_path):
     files = [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
     assert len(files) > 5
     assert not any(KEY.encode() in path.read_bytes() or KEY in path.name for path in files)
-    assert KEY not in config.model_dump_json()
 
 
 def test_a_missing_key_is_named(http_server, tiles, tmp_path, monkeypatch):
     monkeypatch.delenv("VENDOR_KEY")
     with pytest.raises(ConfigError, match="VENDOR_KEY"):
         fetch(service(http_server(tiles)), tmp_path / "store")
+
+
+@pytest.mark.parametrize("key", ["two words", "tab\there", "\u2028", ""])
+def test_what_is_no_key_is_refused_and_not_quoted(http_server, tiles, tmp_path, monkeypatch, key):
+    monkeypatch.setenv("VENDOR_KEY", key)
+    with pytest.raises(ConfigError, match="VENDOR_KEY") as failure:
+        fetch(service(http_server(tiles)), tmp_path / "store")
+    assert not key or key not in str(failure.value)
+
+
+def test_a_key_read_from_a_file_may_end_with_a_newline(http_server, tiles, tmp_path, monkeypatch, faults):
+    monkeypatch.setenv("VENDOR_KEY", f"{KEY}\n")
+    with_log = faults(http_server(tiles))
+    fetch(service(with_log.url), tmp_path / "store", CHIPS[:1])
+    assert all(entry.path.endswith(f"?key={KEY}") for entry in with_log.log)
+
+
+@pytest.mark.parametrize(("epsg", "x"), [(32760, 819_000), (32701, 180_500), (32660, 819_000), (32601, 180_500)])
+def test_chips_across_the_antimeridian_need_few_tiles(epsg, x, tmp_path):
+    config = service("https://tiles.example")
+    y = 8_118_000 if epsg > 32700 else 1_881_000
+    lon, _ = transform(f"EPSG:{epsg}", "EPSG:4326", [x], [y])
+    east = x + (180 - lon[0] % 360) * 106_000  # the chip on the line itself
+    chip = (int(east // CHIP_M), int(y // CHIP_M))
+    grid, _ = TileService(config, epsg, tmp_path)._tiles_of(chip)
+    columns = {tile[1] for tile in grid.ravel()}
+    assert grid.size <= 9 and columns <= {0, 1, 2**ZOOM - 2, 2**ZOOM - 1}
+    assert {0, 2**ZOOM - 1} <= columns
 
 
 def test_what_was_fetched_before_a_failure_is_kept(http_server, tiles, tmp_path, faults):
@@ -315,7 +344,8 @@ def test_the_clearest_and_then_the_newest_image_is_taken(vendor, tmp_path):
     features = [item(name, f"{web}/a.tif", place, day=day, cloud=cloud) for name, (day, cloud) in names.items()]
     # a list in a file beside the test, whose own host is this machine
     provider = StacImages(images(listed(tmp_path / "list.json", *features)), EPSG, CHIPS)
-    assert provider.dates == ["2025-03-01"]
+    assert [chip for chip, *_ in provider.fetch(CHIPS)] == CHIPS
+    assert {day for chip in CHIPS for day in provider.dates_of(chip)} == {"2025-03-01"}
 
 
 def test_what_one_image_lacks_another_fills(vendor, tmp_path):
@@ -384,7 +414,7 @@ def test_a_strangers_vrt_is_not_opened(vendor, tmp_path):
 def test_links_that_lead_astray_are_refused(tmp_path, href):
     place = ((4399 * CHIP_M, 18_999 * CHIP_M, 4403 * CHIP_M, 19_003 * CHIP_M), EPSG)
     with pytest.raises(CatalogueError, match="links to"):
-        StacImages(images(listed(tmp_path / "list.json", item("a", href, place))), EPSG, CHIPS)
+        bring(images(listed(tmp_path / "list.json", item("a", href, place))), tmp_path / "store")
 
 
 def test_an_item_without_the_asset_says_so(tmp_path):
@@ -392,7 +422,37 @@ def test_an_item_without_the_asset_says_so(tmp_path):
     wrong = item("a", "a.tif", place)
     wrong["assets"] = {"data": wrong["assets"]["visual"]}
     with pytest.raises(CatalogueError, match=r"no asset 'visual'.*imagery\.asset"):
-        StacImages(images(listed(tmp_path / "list.json", wrong)), EPSG, CHIPS)
+        bring(images(listed(tmp_path / "list.json", wrong)), tmp_path / "store")
+
+
+def test_footprints_that_promise_too_much_and_items_that_say_little_are_borne(vendor, tmp_path):
+    folder, web = vendor
+    west = (4399 * CHIP_M, 18_999 * CHIP_M, 4400.5 * CHIP_M, 19_003 * CHIP_M)
+    whole = image(folder, "all.tif")
+    image(folder, "west.tif", bounds=west)
+    boastful = item("boastful", f"{web}/west.tif", whole, day="2025-06-01")  # its frame, not what it shows
+    terse = item("terse", f"{web}/all.tif", whole)
+    terse["properties"] = {"datetime": None, "start_datetime": "2025-02-01T00:00:00Z", "eo:cloud_cover": None}
+    terse["geometry"] = {"type": "MultiPolygon", "coordinates": [terse["geometry"]["coordinates"]]}
+    foreign = item("foreign", f"{web}/west.tif", whole, day="2025-07-01") | {"collection": "another"}
+    got = bring(images(listed(tmp_path / "list.json", boastful, terse, foreign)), tmp_path / "store")
+    assert not got.missing
+    assert all(read_chip(tmp_path / "store" / f"{key}.tif")[1].all() for key in got.chips.values())
+
+
+def test_a_newer_image_is_no_reason_to_pay_again(vendor, tmp_path, faults):
+    folder, web = vendor
+    place = image(folder, "a.tif")
+    files = faults(web)
+    first = item("a", f"{files.url}/a.tif", place)
+    config = images(listed(tmp_path / "list.json", first), price_per_km2=100, budget=100)
+    scenes = {"tile": {"id": "t", "epsg": EPSG}}
+    before = acquire_for_tile(scenes, [], [(4401, 19_001)], config, tmp_path / "store", "r")
+    files.clear()
+    listed(tmp_path / "list.json", first, item("b", f"{files.url}/a.tif", place, day="2025-09-09"))
+    after = acquire_for_tile(scenes, [], [(4401, 19_001)], config, tmp_path / "store", "r")
+    assert after == before and not files.log
+    assert set(map(tuple, after["chip_dates"].values())) == {("2025-01-05",)}
 
 
 def test_the_key_goes_to_the_catalogues_own_host_only(vendor, stac_api, tmp_path, faults):
@@ -402,7 +462,8 @@ def test_the_key_goes_to_the_catalogues_own_host_only(vendor, stac_api, tmp_path
     elsewhere = files.url.replace("127.0.0.1", "localhost")
     api = faults(stac_api([item("a", f"{files.url}/a.tif", place)]))
     bring(images(api.url, key_env="VENDOR_KEY"), tmp_path / "store")
-    assert all(entry.signed for entry in api.log) and all(entry.signed for entry in files.log) and files.log
+    assert api.log and all(entry.signed for entry in api.log)
+    assert files.log and not any(entry.signed for entry in files.log), "another port is another address"
     files.clear()
     catalog = listed(tmp_path / "list.json", item("a", f"{elsewhere}/a.tif", place))
     bring(images(catalog, key_env="VENDOR_KEY"), tmp_path / "other")
@@ -424,3 +485,34 @@ def test_a_chip_of_a_catalogue_is_fetched_and_paid_once(vendor, tmp_path, faults
     assert first == second and files.requests == asked > 0
     assert Purse.of(config, tmp_path / "store", "r").spent() == pytest.approx(4 * CHIP_M**2 / 1e6 * 100)
     assert first["licence"] == RIGHTS["licence"] and first["dates"] == ["2025-01-05"]
+
+
+def test_a_key_does_not_travel_in_the_clear(tmp_path):
+    with pytest.raises(ValueError, match="in the clear"):
+        images("http://api.vendor.example/", key_env="VENDOR_KEY")
+    with pytest.raises(ValueError, match="in the clear"):
+        service("http://tiles.example")
+    provider = StacImages(images("https://api.vendor.example/v1", key_env="VENDOR_KEY"), EPSG, [])
+    told = {"item": "a", "day": "2025-01-01", "cloud": 0.0, "footprint": None}
+    for href, given in {
+        "https://api.vendor.example/a.tif": True,
+        "http://api.vendor.example/a.tif": False,
+        "https://api.vendor.example:8443/a.tif": False,
+        "https://files.vendor.example/a.tif": False,
+    }.items():
+        assert isinstance(provider._permission(VendorImage(href=href, **told)), rasterio.Env) == given, href
+
+
+def test_jobs_side_by_side_stay_within_the_budget(tmp_path):
+    purse = Purse(tmp_path / "spending.sqlite", "r", 10.0, "EUR")
+
+    def buy(number):
+        try:
+            purse.pay({f"thing {number}": 1.0, "what all share": 1.0})
+        except ImageryError:
+            return 0
+        return 1
+
+    with ThreadPoolExecutor(8) as pool:
+        bought = sum(pool.map(buy, range(40)))
+    assert bought == 9 and purse.spent() == 10.0

@@ -40,6 +40,7 @@ def test_the_smallest_region_file_runs_on_the_models_for_real_rgb():
         ({"tiling": {"size_km": 30}}, "`tiling.size_km`"),
         ({"screen": {"threshold": 1.5}}, "`screen.threshold`"),
         ({"imagery": {"provider": "cog"}}, "needs `imagery.paths`"),
+        ({"imagery": {"budget": 5}}, "`imagery.budget` needs"),
         ({"imagery": {"provider": "cog", "paths": ["a.tif"]}}, "needs `imagery.licence`"),
         ({"imagery": {"date": "last spring"}}, "`imagery.date`"),
         ({"train": {"name": "x", "regions": [{"name": "y", "mosaic": "y.tif"}]}}, "either `mosaic` and `labels`"),

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from kilnscan.corrections import answered_windows, apply_decisions, read_decisions
+from kilnscan.corrections import answered_windows, apply_decisions, corrected_reference, read_decisions
 from kilnscan.decisions import decide, in_region, write_decisions
 from kilnscan.errors import VectorError
 from kilnscan.grid import Tile, to_crs
@@ -144,3 +144,27 @@ def test_windows_name_their_place_and_middles_tile_the_land():
         and not known(Window(32646, 2812, 13125))
     )
     assert np.allclose(WINDOW.metres(WINDOW.shares(np.array([[X, Y]]))), [[X, Y]])
+
+
+def test_outlines_of_any_shape_become_boxes_that_everything_can_read():
+    around = np.linspace(0, 2 * np.pi, 6, endpoint=False)
+    hexagon = Mark("zigzag", WINDOW.shares(np.column_stack([X + 50 * np.cos(around), Y + 25 * np.sin(around)])))
+    triangle = Mark("FCBK", WINDOW.shares(np.array([[X + 70, Y + 60], [X + 100, Y + 60], [X + 70, Y + 80]])))
+    table = decide([said(hexagon, triangle)])
+    assert [len(shape.exterior.coords) for shape in table.geometry] == [5, 5]
+    assert len(apply_decisions(labels(), table).labels) == 2
+
+
+def test_who_agrees_without_drawing_takes_no_box_away():
+    table = decide([said(mark()), said(who="Bob", when="2026-05-01T00:00:00Z", verdict="kiln")])
+    assert table[["who", "what", "decision"]].to_numpy().tolist() == [["Ann", "box", "kiln"]]
+    assert offsets(apply_decisions(labels(), table).labels) == [(0, 0)]
+
+
+def test_what_people_marked_on_the_pixels_corrects_a_reference_that_lies_beside_them(tmp_path):
+    table = decide([said(mark(4, -7, "FCBK"))])  # a kiln of the reference, where the pixels show it
+    write_decisions(table, tmp_path / "d.parquet", tmp_path / "d.csv")
+    labels((0, 0), (400, 0)).rename(columns={"kiln_type": "kind"}).to_file(tmp_path / "known.geojson")
+    told = ([str(tmp_path / "known.geojson")], str(tmp_path / "d.parquet"), "kind", (4.0, -7.0))
+    known = corrected_reference(*told)
+    assert offsets(known) == [(0, 0), (400, 0)] and set(known["kind"]) == {"FCBK"}

@@ -46,8 +46,8 @@ def connected(order):
 @pytest.mark.parametrize(
     "of",
     [product(), product(min_km2=25), product(min_km2=0), product(max_km2=1), product(max_vertices=20),
-     product(min_width_m=400), product(min_km2=0.25, max_km2=3, max_vertices=40)],
-    ids=["plain", "large minimum", "no minimum", "small maximum", "few vertices", "wide", "all at once"],
+     product(min_km2=0.25, max_km2=3, max_vertices=40)],
+    ids=["plain", "large minimum", "no minimum", "small maximum", "few vertices", "all at once"],
 )  # fmt: skip
 def test_orders_hold_every_chip_and_keep_the_limits(of):
     chips = scattered(150, 200)
@@ -127,3 +127,15 @@ def test_land_larger_than_any_order_is_cut():
     block = {(i, j) for i in range(60) for j in range(60)}
     orders = plan_orders(block, product(max_km2=10), 20)
     assert len(orders) >= 10 and sum(map(len, orders)) == 3600
+
+
+def test_land_within_a_ring_is_not_paid_for_twice():
+    ring = {(i, j) for i in range(12) for j in range(12) if not (1 <= i <= 10 and 1 <= j <= 10)}
+    orders = plan_orders(ring | set(chips_of_window((6, 6))), product(min_km2=0), 20)
+    assert [len(order) for order in orders] == [144]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_orders_hardly_overlap(seed):
+    orders = plan_orders(scattered(200, 80, seed), product(min_km2=1), 5)
+    assert sum(map(len, orders)) <= 1.01 * len(set().union(*orders))

@@ -11,11 +11,11 @@ from kilnscan.config import Imagery, Plan
 from kilnscan.detector import Detector
 from kilnscan.errors import ConfigError
 from kilnscan.lattice import CHIP_M
-from kilnscan.plan import make_plan, need_of, plan_words
+from kilnscan.plan import budget_words, make_plan, need_of, plan_words
 from kilnscan.prices import TABLE, read_prices
 
-HEAD = "product,title,resolution_m,price_per_km2,currency,min_km2,max_km2,max_vertices,min_width_m,source,read_on"
-LINE = "a,A,0.5,10,EUR,5,,999,,https://a.example,2026-01-01"
+HEAD = "product,title,resolution_m,price_per_km2,currency,min_km2,max_km2,max_vertices,source,read_on"
+LINE = "a,A,0.5,10,EUR,5,,999,https://a.example,2026-01-01"
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,9 @@ def test_what_is_owned_is_not_ordered_again(tmp_path, detector):
     _, _, polygons = make_plan(need_of([both.iloc[:1]], [], 100), config, Imagery(), detector)
     polygons["a"].to_file(tmp_path / "bought.geojson", engine="pyogrio", RFC7946="YES")
     need = need_of([both], [str(tmp_path / "bought.geojson")], 100)
-    assert need.owned_chips == 4 and len(need.chips[32643]) == 4
+    assert len(need.owned[32643]) == len(need.chips[32643]) == 4
+    plan, *_ = make_plan(need, config, Imagery(), detector)
+    assert plan["products"][0]["one_by_one"] == 50, "what is owned would not be ordered one by one either"
 
 
 def test_tiles_of_two_zones_share_a_plan_and_not_an_order(tmp_path, detector):
@@ -80,14 +82,17 @@ def test_a_region_without_candidates_costs_nothing(tmp_path, detector):
     assert "0 candidates" in plan_words(plan, "x")
 
 
-def test_the_plan_says_whether_the_budget_will_do(tmp_path, detector):
+@pytest.mark.parametrize(
+    ("budget", "spent", "said"),
+    [(None, 0, ""), (10, 0, "; enough."), (10, 6, "enough if what was spent"), (1, 0, "NOT enough")],
+)
+def test_the_plan_says_whether_the_budget_will_do(tmp_path, detector, budget, spent, said):
     need = need_of([candidates((500_000, 3_000_000))], [], 100)
-    for budget, word in ((10.0, "; enough."), (1.0, "NOT enough")):
-        rights = {"licence": "L", "attribution": "A"}
-        imagery = Imagery(provider="cog", paths="bought/*.tif", price_per_km2=50, budget=budget, **rights)
-        plan, *_ = make_plan(need, Plan(prices=table(tmp_path, LINE)), imagery, detector)
-        assert plan["run"]["price"] == round(4 * CHIP_M**2 / 1e6 * 50, 2)
-        assert word in plan_words(plan, "x")
+    rights = {"licence": "L", "attribution": "A"}
+    imagery = Imagery(provider="cog", paths="bought/*.tif", price_per_km2=50, **rights)
+    plan, *_ = make_plan(need, Plan(prices=table(tmp_path, LINE)), imagery, detector)
+    assert plan["run"]["price"] == round(4 * CHIP_M**2 / 1e6 * 50, 2) == 5.12
+    assert said in budget_words(plan, budget, spent)
 
 
 def test_the_shipped_table_is_sound():
