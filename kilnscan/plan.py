@@ -217,7 +217,7 @@ def plan_words(plan: dict[str, Any], folder: str | Path) -> str:
     fast, slow = (_duration(hours) for hours in work["cpu_hours"])
     lines.append(
         f"Detection looks at {work['windows']:,} windows: {fast} to {slow} of CPU time on a machine like this one "
-        "(one view was measured just now, all views are as many times that).\n"
+        "(one view was timed just now).\n"
     )
     head = ("product", "orders", "km2", "billed", "price", "one by one", "wall to wall", "at least", "MB")
     rows = [head]

@@ -31,11 +31,10 @@ if settings.reference:
         params:
             reference=settings.reference.files,
             decisions=settings.reference.decisions,
-            content=content(*reference_paths()),
+            content=content(settings.detect.model, *reference_paths()),
             match_m=settings.reference.match_m,
             type_column=settings.reference.type_column,
             on_pixels=settings.detect.on_pixels,
-            model=settings.detect.model,
             resolution_m=settings.detect.resolution_m,
             code=code_of("evaluate_atlas"),
         script:

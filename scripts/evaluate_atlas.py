@@ -12,7 +12,7 @@ TABLES = ("kilns", "candidates", "acquired", "coverage", "detections")
 
 def main(tables: dict[str, str], params: dict, path: str) -> None:
     loaded = {name: read_table(tables[name]) for name in TABLES}
-    shift = (0.0, 0.0) if params["on_pixels"] else Detector.load(params["model"], params["resolution_m"]).label_shift_m
+    shift = (0.0, 0.0) if params["on_pixels"] else Detector.load(tables["model"], params["resolution_m"]).label_shift_m
     types = params["type_column"]
     known = corrected_reference(params["reference"], params["decisions"], types, shift)
     write_json(path, evaluate(**loaded, reference=known, distance_m=params["match_m"], type_column=types))
