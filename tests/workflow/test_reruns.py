@@ -98,3 +98,8 @@ def test_replaced_imagery_is_acquired_again(project):
 def test_another_threshold_keeps_the_screen(project):
     project.configure(screen={"threshold": 0.6})
     assert project.jobs() == chain("candidates")
+
+
+def test_money_and_keys_make_no_pixel_anew(project):
+    project.configure(imagery={"price_per_km2": 7, "budget": 1000}, plan={"extent_km": 10}, review={"most": 5})
+    assert set(project.jobs()) <= {"publish"}, "provenance tells the price; nothing else hangs on it"
