@@ -13,6 +13,15 @@ UNPUBLISHED = {
     "imagery": {"budget", "requests_per_second"},
 }
 """Parts of the configuration that no product depends on."""
+
+
+def published_config():
+    """The configuration as provenance tells it, with the calibration that was used."""
+    told = settings.model_dump(mode="json", exclude=UNPUBLISHED)
+    told["atlas"]["calibration"] = calibration_file()
+    return told
+
+
 MODELS = [settings.screen.model, settings.detect.model]
 
 
@@ -44,7 +53,7 @@ rule publish:
         mem_mb=4096,
         runtime=60,
     params:
-        config=settings.model_dump(mode="json", exclude=UNPUBLISHED),
+        config=published_config(),
         models={"screen": settings.screen.model, "detector": settings.detect.model},
         content=content(
             *[

@@ -70,7 +70,7 @@ function kilnSheet(row) {
       ),
     el("p", { class: "kind" }, el("i", { class: "dot", style: { background: type.colour } }), type.name),
     heading(`Kiln ${id}`),
-    meter("Score", of("score"), "of both stages together; not a probability"),
+    meter("Score", of("score"), "of both stages together"),
     facts([
       ["Size", size],
       ["Long axis", axis(of("azimuth_deg"))],
