@@ -112,6 +112,23 @@ def calibration_file():
     return beside if both and Path(beside).is_file() else None
 
 
+UNPUBLISHED = {
+    "train": True,
+    "tiling": True,
+    "review": True,
+    "plan": True,
+    "imagery": {"budget", "requests_per_second"},
+}
+"""Parts of the configuration that no product depends on."""
+
+
+def published_config():
+    """The configuration as provenance tells it, with the calibration that was used."""
+    told = settings.model_dump(mode="json", exclude=UNPUBLISHED)
+    told["atlas"]["calibration"] = calibration_file()
+    return told
+
+
 def per_tile(name):
     """The file called `name` of every tile, listed only where it is needed: most jobs read this file for one tile."""
 

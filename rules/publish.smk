@@ -5,23 +5,6 @@ Makes: <results>/atlas/kilns.gpkg, kilns.geoparquet; <results>/site/ (the map, w
 beside both.
 """
 
-UNPUBLISHED = {
-    "train": True,
-    "tiling": True,
-    "review": True,
-    "plan": True,
-    "imagery": {"budget", "requests_per_second"},
-}
-"""Parts of the configuration that no product depends on."""
-
-
-def published_config():
-    """The configuration as provenance tells it, with the calibration that was used."""
-    told = settings.model_dump(mode="json", exclude=UNPUBLISHED)
-    told["atlas"]["calibration"] = calibration_file()
-    return told
-
-
 MODELS = [settings.screen.model, settings.detect.model]
 
 
