@@ -27,7 +27,7 @@ include: "rules/common.smk"
 pathvars:
     results=f"results/{settings.region.name}",
     logs=f"logs/{settings.region.name}",
-    benchmarks=f"benchmarks/jobs/{settings.region.name}",
+    jobs=f"results/{settings.region.name}/jobs",
 
 
 wildcard_constraints:

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import signal
 import sys
 import time
 import traceback
@@ -12,33 +13,51 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kilnscan.errors import KilnscanError
+from kilnscan.records import Record, Task
+
+STOPPED = "It was told to stop: by a person, or by a scheduler (time limit, preemption)."
 
 
 @contextmanager
-def job(log: str | Path) -> Iterator[logging.Logger]:
-    """Run a job: log to the file `log`, and end with status 1 and one sentence if it fails.
+def job(task: Task) -> Iterator[Record]:
+    """Run a job: log to its first log file, keep its record, and end with status 1 and one sentence if it fails.
 
     The sentence of a KilnscanError is the error's own; of anything else, where to find the traceback.
     """
+    log = str(task.log[0])
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(filename=log, filemode="w", level=logging.INFO, format="%(message)s", force=True)
     for handler in logging.getLogger().handlers:
         handler.addFilter(_without_queries)
     logging.captureWarnings(True)
     warnings.simplefilter("default")
-    logger = logging.getLogger("kilnscan")
+    record = Record(task)
+    signal.signal(signal.SIGTERM, _raise_stopped)
     try:
-        yield logger
+        yield record
     except KilnscanError as error:
-        _stop(logger, str(error))
+        _stop(record, str(error))
     except OSError as error:
-        logger.error(traceback.format_exc())
-        _stop(
-            logger, f"{error.strerror or error} ({error.filename or 'no file named'}); the whole traceback is in {log}."
-        )
+        where = f"{error.strerror or error} ({error.filename or 'no file named'}); the whole traceback is in {log}."
+        _stop(record, where, traceback.format_exc())
     except Exception as error:
-        logger.error(traceback.format_exc())
-        _stop(logger, f"Unexpected {type(error).__name__}: {error}. Please report it with {log}.")
+        _stop(
+            record, f"Unexpected {type(error).__name__}: {error}. Please report it with {log}.", traceback.format_exc()
+        )
+    except (KeyboardInterrupt, _StoppedError) as error:
+        record.end("stopped", STOPPED)
+        if isinstance(error, _StoppedError):
+            os._exit(128 + signal.SIGTERM)
+        raise
+    record.end("done")
+
+
+class _StoppedError(BaseException):
+    """Somebody, a scheduler for example, told the job to end; not an Exception, so that nothing catches it halfway."""
+
+
+def _raise_stopped(sign: int, frame: object) -> None:
+    raise _StoppedError
 
 
 def _without_queries(record: logging.LogRecord) -> bool:
@@ -65,8 +84,12 @@ class Progress:
             print(f"kilnscan: {line}", file=sys.stderr, flush=True)
 
 
-def _stop(logger: logging.Logger, sentence: str) -> None:
+def _stop(record: Record, sentence: str, details: str = "") -> None:
+    logger = logging.getLogger("kilnscan")
+    if details:
+        logger.error(details)
     logger.error(sentence)
+    record.end("failed", sentence)
     print(f"\nkilnscan: {sentence}\n", file=sys.stderr, flush=True)
     logging.shutdown()
     os._exit(1)  # not sys.exit: Snakemake would print a traceback over the sentence

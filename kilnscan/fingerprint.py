@@ -11,8 +11,12 @@ from pathlib import Path
 
 PACKAGE = "kilnscan"
 ROOT = Path(__file__).parent
-NO_COMPUTATION = {PACKAGE, *(f"{PACKAGE}.{name}" for name in ("errors", "config", "console", "web", "ranges", "azure"))}
-"""Words for people, the configuration's form (its values reach jobs as params), and how bytes travel."""
+NO_COMPUTATION = {PACKAGE} | {
+    f"{PACKAGE}.{name}"
+    for name in ("errors", "config", "console", "records", "machine", "traffic", "web", "ranges", "azure")
+}
+"""Words for people, the configuration's form (its values reach jobs as params), what is noted of jobs, and how bytes
+travel."""
 
 
 @cache

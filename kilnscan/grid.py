@@ -68,6 +68,11 @@ class Tile:
         """The tile that `spec` describes."""
         return cls(spec["id"], spec["epsg"], tuple(spec["bounds"]), shapely.from_wkt(spec["own"]))
 
+    def work(self) -> dict[str, float]:
+        """What a job on the whole tile works on: `km2` it owns, 10 m `pixels` of its square."""
+        left, bottom, right, top = self.bounds
+        return {"km2": self.own.area / 1e6, "pixels": round((right - left) * (top - bottom) / 100)}
+
     def owns(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Which points (metres) belong to this tile and to no other: half-open in square and zone, inside the area."""
         left, bottom, right, top = self.bounds

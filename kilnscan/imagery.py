@@ -125,6 +125,11 @@ def acquire_for_tile(
     }
 
 
+def chips_km2(imagery: dict[str, Any]) -> float:
+    """Land in km2 that a tile's chips (imagery.json) show."""
+    return len(imagery["chips"]) * CHIP_M**2 / 1e6
+
+
 def open_provider(config: Imagery, epsg: int, chips: list[Vertex], store: Path) -> Provider:
     """The provider that `config` names, for some chips of a UTM zone."""
     if config.provider == "stac":

@@ -17,6 +17,7 @@ import urllib3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError, ResponseStreamingError
 
+from kilnscan import traffic
 from kilnscan.azure import signed
 from kilnscan.errors import SourceError
 from kilnscan.web import CONNECTIONS, TRANSIENT, PassingError, Patience, Web, plain, reason_of
@@ -91,7 +92,9 @@ class Ranges:
         name = f"s3://{bucket}/{key}"
         try:
             response = self._s3.get_object(Bucket=bucket, Key=key, Range=f"bytes={start}-{start + length - 1}")
-            return _checked(response["Body"].read(length + 1), response.get("ContentRange"), start, length)
+            body = response["Body"].read(length + 1)
+            traffic.count(len(body))
+            return _checked(body, response.get("ContentRange"), start, length)
         except ClientError as error:
             answer: dict[str, Any] = error.response
             status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

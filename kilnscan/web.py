@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import rasterio
 import urllib3
 
+from kilnscan import traffic
 from kilnscan.errors import ConfigError, SourceError
 
 CONNECTIONS = 32
@@ -110,7 +111,9 @@ class Web:
                     wanted -= len(piece)
                     if time.monotonic() > end:
                         raise PassingError("the answer trickles")
-                return response.status, response.headers, b"".join(pieces)
+                received = b"".join(pieces)
+                traffic.count(len(received))
+                return response.status, response.headers, received
         except urllib3.exceptions.HTTPError as error:
             raise PassingError(reason_of(error)) from error
 

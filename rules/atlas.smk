@@ -25,8 +25,7 @@ rule atlas:
         coverage="<results>/atlas/coverage.parquet",
     log:
         "<logs>/atlas.log",
-    benchmark:
-        "<benchmarks>/atlas.tsv"
+        record="<jobs>/atlas.json",
     conda:
         "../envs/core.yaml"
     resources:

@@ -16,8 +16,7 @@ rule audit_units:
         units="<results>/tiles/{tile}/audit_units.parquet",
     log:
         "<logs>/{tile}/audit_units.log",
-    benchmark:
-        "<benchmarks>/{tile}/audit_units.tsv"
+        record="<jobs>/{tile}/audit_units.json",
     conda:
         "../envs/core.yaml"
     resources:
@@ -38,8 +37,7 @@ rule audit_sample:
         sample="<results>/audit/sample.json",
     log:
         "<logs>/audit_sample.log",
-    benchmark:
-        "<benchmarks>/audit_sample.tsv"
+        record="<jobs>/audit_sample.json",
     conda:
         "../envs/core.yaml"
     resources:
@@ -67,8 +65,7 @@ rule audit_imagery:
         imagery="<results>/tiles/{tile}/audit_imagery.json",
     log:
         "<logs>/{tile}/audit_imagery.log",
-    benchmark:
-        "<benchmarks>/{tile}/audit_imagery.tsv"
+        record="<jobs>/{tile}/audit_imagery.json",
     conda:
         "../envs/core.yaml"
     resources:
@@ -92,8 +89,7 @@ use rule detect as audit_detect with:
         detections="<results>/tiles/{tile}/audit_detections.parquet",
     log:
         "<logs>/{tile}/audit_detect.log",
-    benchmark:
-        "<benchmarks>/{tile}/audit_detect.tsv"
+        record="<jobs>/{tile}/audit_detect.json",
 
 
 rule audit_review:
@@ -105,8 +101,7 @@ rule audit_review:
         review="<results>/audit/review/review.csv",
     log:
         "<logs>/audit_review.log",
-    benchmark:
-        "<benchmarks>/audit_review.tsv"
+        record="<jobs>/audit_review.json",
     conda:
         "../envs/core.yaml"
     resources:
@@ -136,8 +131,7 @@ rule audit_recall:
         picture="<results>/audit/curve.svg",
     log:
         "<logs>/audit_recall.log",
-    benchmark:
-        "<benchmarks>/audit_recall.tsv"
+        record="<jobs>/audit_recall.json",
     conda:
         "../envs/core.yaml"
     resources:

@@ -16,8 +16,7 @@ rule candidates:
         candidates="<results>/tiles/{tile}/candidates.parquet",
     log:
         "<logs>/{tile}/candidates.log",
-    benchmark:
-        "<benchmarks>/{tile}/candidates.tsv"
+        record="<jobs>/{tile}/candidates.json",
     conda:
         "../envs/core.yaml"
     resources:

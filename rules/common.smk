@@ -44,6 +44,11 @@ def check_answers(answers):
         check_files("review.answers", answer.files)
 
 
+def tiles_per_job(size_km):
+    """How many tiles fill a cluster's job for minutes: two squares of 100 km, or 60 small ones."""
+    return min(60, round(2 * (100 / size_km) ** 2))
+
+
 try:
     settings = with_model_bands(load_config(config))
     if settings.reference:
@@ -73,6 +78,20 @@ except KilnscanError as error:
 
 specs = {name: tile.spec() for name, tile in tiles.items()}
 """The tiles as plain values, written out once: thousands of jobs and two rules for all tiles ask for them."""
+
+
+JOB_CORES = 4
+"""Cores of the widest job that the cluster profiles ask for; groups of jobs stay within it."""
+
+if workflow.is_main_process and workflow.group_settings.overwrite_groups:
+    # A cluster's profile groups rules. `cores: all` of profiles/default would silently cut every job there down to the
+    # cores of the machine that submits it; and how many tiles fill a job depends on their size.
+    workflow.resource_settings.cores = JOB_CORES
+    workflow.register_resource("_cores", JOB_CORES)
+    workflow.group_settings.group_components = dict.fromkeys(
+        workflow.group_settings.overwrite_groups.values(),
+        tiles_per_job(settings.tiling.size_km),
+    ) | dict(workflow.group_settings.group_components)
 
 
 def code_of(script):

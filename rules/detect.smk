@@ -14,8 +14,7 @@ rule detect:
         detections="<results>/tiles/{tile}/detections.parquet",
     log:
         "<logs>/{tile}/detect.log",
-    benchmark:
-        "<benchmarks>/{tile}/detect.tsv"
+        record="<jobs>/{tile}/detect.json",
     conda:
         "../envs/core.yaml"
     threads: 2

@@ -21,8 +21,7 @@ if settings.reference:
             evaluation="<results>/atlas/evaluation.json",
         log:
             "<logs>/evaluate.log",
-        benchmark:
-            "<benchmarks>/evaluate.tsv"
+            record="<jobs>/evaluate.json",
         conda:
             "../envs/core.yaml"
         resources:

@@ -16,8 +16,7 @@ rule imagery:
         imagery="<results>/tiles/{tile}/imagery.json",
     log:
         "<logs>/{tile}/imagery.log",
-    benchmark:
-        "<benchmarks>/{tile}/imagery.tsv"
+        record="<jobs>/{tile}/imagery.json",
     conda:
         "../envs/core.yaml"
     resources:

@@ -14,8 +14,7 @@ rule landscape_scenes:
         scenes=directory(f"{LANDSCAPE}/sentinel2"),
     log:
         "logs/landscape/{seed}/scenes.log",
-    benchmark:
-        "benchmarks/jobs/landscape/{seed}-scenes.tsv"
+        record="results/landscape/{seed}/jobs/scenes.json",
     conda:
         "../envs/core.yaml"
     resources:
@@ -33,8 +32,7 @@ rule landscape_imagery:
         sheet=f"{LANDSCAPE}/imagery/{{sheet}}.tif",
     log:
         "logs/landscape/{seed}/{sheet}.log",
-    benchmark:
-        "benchmarks/jobs/landscape/{seed}-{sheet}.tsv"
+        record="results/landscape/{seed}/jobs/{sheet}.json",
     conda:
         "../envs/core.yaml"
     resources:
@@ -55,8 +53,7 @@ rule landscape_truth:
         population=f"{LANDSCAPE}/population.tif",
     log:
         "logs/landscape/{seed}/truth.log",
-    benchmark:
-        "benchmarks/jobs/landscape/{seed}-truth.tsv"
+        record="results/landscape/{seed}/jobs/truth.json",
     conda:
         "../envs/core.yaml"
     resources:

@@ -20,8 +20,7 @@ rule plan_orders:
         folder=directory("<results>/plan/orders"),
     log:
         "<logs>/plan_orders.log",
-    benchmark:
-        "<benchmarks>/plan_orders.tsv"
+        record="<jobs>/plan_orders.json",
     conda:
         "../envs/core.yaml"
     resources:
@@ -50,6 +49,7 @@ rule plan:
         words="<results>/plan/plan.txt",
     log:
         "<logs>/plan.log",
+        record="<jobs>/plan.json",
     localrule: True
     conda:
         "../envs/core.yaml"

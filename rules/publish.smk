@@ -28,8 +28,7 @@ rule publish:
         index="<results>/site/index.html",
     log:
         "<logs>/publish.log",
-    benchmark:
-        "<benchmarks>/publish.tsv"
+        record="<jobs>/publish.json",
     conda:
         "../envs/core.yaml"
     resources:

@@ -30,8 +30,7 @@ rule review:
         folders=directory(["<results>/review/images", "<results>/review/labels"]),
     log:
         "<logs>/review.log",
-    benchmark:
-        "<benchmarks>/review.tsv"
+        record="<jobs>/review.json",
     conda:
         "../envs/core.yaml"
     resources:
@@ -67,8 +66,7 @@ rule review_answers:
         table="<results>/review/decisions.csv",
     log:
         "<logs>/review_answers.log",
-    benchmark:
-        "<benchmarks>/review_answers.tsv"
+        record="<jobs>/review_answers.json",
     conda:
         "../envs/core.yaml"
     resources:

@@ -17,8 +17,7 @@ rule choose_scenes:
         scenes="<results>/tiles/{tile}/scenes.json",
     log:
         "<logs>/{tile}/scenes.log",
-    benchmark:
-        "<benchmarks>/{tile}/scenes.tsv"
+        record="<jobs>/{tile}/scenes.json",
     conda:
         "../envs/core.yaml"
     resources:
@@ -48,8 +47,7 @@ rule freeze_scenes:
         frozen="<results>/scenes.geojson",
     log:
         "<logs>/freeze.log",
-    benchmark:
-        "<benchmarks>/freeze.tsv"
+        record="<jobs>/freeze.json",
     conda:
         "../envs/core.yaml"
     resources:
@@ -69,8 +67,7 @@ rule write_composite:
         composite="<results>/tiles/{tile}/composite.tif",
     log:
         "<logs>/{tile}/composite.log",
-    benchmark:
-        "<benchmarks>/{tile}/composite.tsv"
+        record="<jobs>/{tile}/composite.json",
     conda:
         "../envs/core.yaml"
     threads: 2

@@ -16,8 +16,7 @@ rule screen:
         seen="<results>/tiles/{tile}/seen.json",
     log:
         "<logs>/{tile}/screen.log",
-    benchmark:
-        "<benchmarks>/{tile}/screen.tsv"
+        record="<jobs>/{tile}/screen.json",
     conda:
         "../envs/core.yaml"
     threads: 2

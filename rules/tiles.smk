@@ -11,8 +11,7 @@ rule tiles:
         tiles="<results>/tiles.geojson",
     log:
         "<logs>/tiles.log",
-    benchmark:
-        "<benchmarks>/tiles.tsv"
+        record="<jobs>/tiles.json",
     conda:
         "../envs/core.yaml"
     resources:

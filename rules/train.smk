@@ -22,8 +22,7 @@ if settings.train:
             card="results/models/{model}-screen.md",
         log:
             "logs/models/{model}-screen.log",
-        benchmark:
-            "benchmarks/jobs/models/{model}-screen.tsv"
+            record="results/models/jobs/{model}-screen.json",
         conda:
             "../envs/core.yaml"
         threads: 2
@@ -58,8 +57,7 @@ if settings.train:
             card="results/models/{model}-detector.md",
         log:
             "logs/models/{model}-detector.log",
-        benchmark:
-            "benchmarks/jobs/models/{model}-detector.tsv"
+            record="results/models/jobs/{model}-detector.json",
         conda:
             "../envs/train.yaml"
         threads: 2

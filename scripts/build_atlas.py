@@ -12,7 +12,7 @@ def main(inputs: dict[str, list[str]], outputs: dict[str, str], settings: dict) 
 
 
 if "snakemake" in globals():
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(
             {name: list(paths) for name, paths in snakemake.input.items()},
             dict(snakemake.output),

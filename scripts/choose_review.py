@@ -23,5 +23,5 @@ def main(inputs: dict, table: str, params: dict) -> None:
 
 
 if "snakemake" in globals():
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(dict(snakemake.input.items()), snakemake.output.table, dict(snakemake.params))

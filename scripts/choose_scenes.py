@@ -16,5 +16,5 @@ def main(spec: dict, source: dict, path: str) -> None:
 
 
 if "snakemake" in globals():
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(snakemake.params.tile, snakemake.params.source, snakemake.output.scenes)

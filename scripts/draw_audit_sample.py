@@ -16,7 +16,7 @@ def main(units: list[str], model: str, sample: str, threshold: float | None, siz
 
 
 if "snakemake" in globals():
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(
             list(snakemake.input.units),
             snakemake.input.model,

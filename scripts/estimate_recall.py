@@ -30,5 +30,5 @@ def main(inputs: dict, recall: str, curve: str, picture: str, params: dict) -> N
 
 
 if "snakemake" in globals():
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(dict(snakemake.input.items()), **snakemake.output, params=dict(snakemake.params))

@@ -19,5 +19,5 @@ def main(tables: dict[str, str], params: dict, path: str) -> None:
 
 
 if "snakemake" in globals():
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(dict(snakemake.input), dict(snakemake.params), snakemake.output.evaluation)

@@ -10,5 +10,5 @@ def main(lists: list[str], frozen: str) -> None:
 
 
 if "snakemake" in globals():
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(snakemake.input, snakemake.output.frozen)

@@ -13,5 +13,5 @@ def main(scenes: str, screen: str, units: str) -> None:
 
 
 if "snakemake" in globals():
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(snakemake.input.scenes, snakemake.input.screen, snakemake.output.units)

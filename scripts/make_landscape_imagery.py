@@ -11,5 +11,5 @@ def main(seed: int, sheet: str, path: str) -> None:
 
 
 if "snakemake" in globals():
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(int(snakemake.wildcards.seed), snakemake.wildcards.sheet, snakemake.output.sheet)

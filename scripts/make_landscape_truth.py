@@ -11,5 +11,5 @@ def main(seed: int, truth: str) -> None:
 
 
 if "snakemake" in globals():
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(int(snakemake.wildcards.seed), snakemake.output.truth)

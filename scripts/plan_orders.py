@@ -25,7 +25,7 @@ def main(candidates: list[str], model: str, output: dict, params: dict) -> None:
 
 
 if "snakemake" in globals():
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(
             list(snakemake.input.candidates),
             snakemake.input.model,

@@ -17,5 +17,5 @@ def main(plan: str, words: str, config: dict, store: str) -> None:
 
 
 if "snakemake" in globals():
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(**snakemake.input, config=snakemake.config, store=snakemake.params.store)

@@ -9,7 +9,7 @@ def main(inputs: dict, outputs: dict, params: dict) -> None:
 
 
 if "snakemake" in globals():
-    with job(snakemake.log[0]):
+    with job(snakemake):
         lists = ("scenes", "imagery", "quicklooks", "evaluation")
         inputs = {name: snakemake.input[name] for name in ("kilns", "candidates", "acquired", "coverage")}
         inputs |= {name: list(snakemake.input.get(name) or []) for name in lists}

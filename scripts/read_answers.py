@@ -15,5 +15,5 @@ def main(decisions: str, table: str, params: dict) -> None:
 
 
 if "snakemake" in globals():
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(**snakemake.output, params=dict(snakemake.params))

@@ -19,5 +19,5 @@ def main(regions: list[dict], config: dict, model: str, card: str, threads: int)
 
 
 if "snakemake" in globals():
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(snakemake.params.regions, snakemake.params.train, **snakemake.output, threads=snakemake.threads)

@@ -17,7 +17,7 @@ def main(sample: str, imagery: list[str], review: str, store: str) -> None:
 
 
 if "snakemake" in globals():
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(
             snakemake.input.sample,
             list(snakemake.input.imagery),

@@ -5,14 +5,17 @@ from pathlib import Path
 
 from kilnscan.console import job
 from kilnscan.files import read_json
+from kilnscan.grid import Tile
 from kilnscan.season import write_composite
 
 
-def main(scenes: str, composite: str, threads: int) -> None:
-    for lost in write_composite(read_json(scenes), Path(composite), threads):
+def main(scenes: str, composite: str, threads: int) -> dict:
+    listed = read_json(scenes)
+    for lost in write_composite(listed, Path(composite), threads):
         logging.getLogger("kilnscan").warning("left out %s: %s", lost["scene"], lost["reason"])
+    return Tile.from_spec(listed["tile"]).work()
 
 
 if "snakemake" in globals():
-    with job(snakemake.log[0]):
-        main(snakemake.input.scenes, snakemake.output.composite, snakemake.threads)
+    with job(snakemake) as record:
+        record.did(**main(snakemake.input.scenes, snakemake.output.composite, snakemake.threads))

@@ -22,5 +22,5 @@ def main(specs: list[dict], path: str) -> None:
 
 
 if "snakemake" in globals():
-    with job(snakemake.log[0]):
+    with job(snakemake):
         main(snakemake.params.tiles, snakemake.output.tiles)
