@@ -5,6 +5,7 @@
     snakemake plan --configfile ...                what the imagery would cost, before any is acquired
     snakemake train --configfile ...               models from labelled regions
     snakemake audit --configfile ...               what the screen loses, from a sample of the land it rejects
+    snakemake status --configfile ...              how far a run is; while it runs, add --nolock
     snakemake review --configfile ...              windows for people to look at; review_answers reads what they said
 
 The unit is a tile; it passes through tiles > scenes > screen > candidates > imagery > detect. Then one atlas is made
@@ -52,6 +53,7 @@ include: "rules/publish.smk"
 include: "rules/audit.smk"
 include: "rules/review.smk"
 include: "rules/train.smk"
+include: "rules/status.smk"
 
 
 rule all:

@@ -29,7 +29,7 @@ rule atlas:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=4096,
+        mem_mb=growing_with_region(1024, 2048),
         runtime=60,
     params:
         tiles=list(specs.values()),

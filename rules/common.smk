@@ -102,7 +102,10 @@ def code_of(script):
 def closing_words():
     """What a run ends with: where the results are and how to look at them."""
     results = Path("results") / settings.region.name
-    if not (results / "site" / "index.html").is_file():
+    if (
+        "status" in workflow.dag_settings.targets
+        or not (results / "site" / "index.html").is_file()
+    ):
         return ""
     from kilnscan.atlas import (
         ledger_words,
@@ -113,6 +116,27 @@ def closing_words():
         f"\n{ledger_words(read_table(results / 'atlas' / 'coverage.parquet'))}\n"
         f"\nkilns, one row each:  {results}/atlas/kilns.gpkg   (open it in QGIS)"
         f"\nthe map:              {results}/site/index.html   (double-click it; it needs no network)\n"
+    )
+
+
+def record_places():
+    """Where the records of this region's jobs are."""
+    seed = settings.landscape and settings.landscape.seed
+    made = [] if seed is None else [f"results/landscape/{seed}/jobs"]
+    return [*made, f"results/{settings.region.name}/jobs"]
+
+
+def expected_jobs():
+    """How many jobs of each rule lead to the atlas."""
+    each = ("choose_scenes", "screen", "candidates", "imagery", "detect")
+    once = ["atlas", *(["evaluate"] if settings.reference else []), "publish"]
+    made = (
+        {"landscape_scenes": 1, "landscape_imagery": 4, "landscape_truth": 1}
+        if settings.landscape
+        else {}
+    )
+    return (
+        made | {"tiles": 1} | dict.fromkeys(each, len(tiles)) | dict.fromkeys(once, 1)
     )
 
 
@@ -183,6 +207,16 @@ def growing(base, per_megapixel):
     def needed(wildcards, attempt):
         megapixels = tiles[wildcards.tile].own.area / 1e8
         return int((base + per_megapixel * megapixels) * 2 ** (attempt - 1))
+
+    return needed
+
+
+def growing_with_region(base, per_million_km2):
+    """A resource that grows with the whole region (in million km2) and doubles with each attempt."""
+    million_km2 = sum(tile.own.area for tile in tiles.values()) / 1e12
+
+    def needed(wildcards, attempt):
+        return int((base + per_million_km2 * million_km2) * 2 ** (attempt - 1))
 
     return needed
 

@@ -25,7 +25,7 @@ if settings.reference:
         conda:
             "../envs/core.yaml"
         resources:
-            mem_mb=2048,
+            mem_mb=growing_with_region(1024, 2048),
             runtime=30,
         params:
             reference=settings.reference.files,

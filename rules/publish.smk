@@ -32,7 +32,7 @@ rule publish:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=4096,
+        mem_mb=growing_with_region(1536, 4096),
         runtime=60,
     params:
         config=published_config(),

@@ -107,22 +107,12 @@ class Slurm:
         return [line.split("|") for line in lines]
 
     def fail_node(self, node: str) -> None:
-        """Kill a node's daemon and all that runs on it, as when a machine loses power."""
-        daemon = self._pid(node)
-        children = _descendants(daemon) if daemon else []
-        stepds = [int(pid) for pid in self.ask("pgrep", "-f", f"slurmstepd: .*").split()]
-        for pid in [daemon, *children, *[pid for stepd in stepds for pid in self._of_node(stepd, node)]]:
-            if pid:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-
-    def _of_node(self, stepd: int, node: str) -> list[int]:
-        """A step's processes if the step belongs to `node` (its spool folder is open or named)."""
-        with suppress(OSError):
-            held = {os.readlink(f"/proc/{stepd}/fd/{fd}") for fd in os.listdir(f"/proc/{stepd}/fd")}
-            if any(f"{node}.log" in name for name in held):
-                return [stepd, *_descendants(stepd)]
-        return []
+        """Kill a node's daemon and all that runs there at once, as when a machine loses power."""
+        log = str(self.root / f"{node}.log")
+        holders = [pid for pid in _processes() if pid != os.getpid() and _holds(pid, log)]
+        for pid in {one for holder in holders for one in (holder, *_descendants(holder))}:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def start_node(self, node: str) -> None:
         """Start a node's daemon."""
@@ -216,14 +206,14 @@ class Slurm:
             _end(self._pid(name))
         for name in (*FILES, "slurmdbd.conf"):
             link = SYSTEM / name
-            if link.is_symlink() and Path(os.readlink(link)).parent == self.root:
+            if link.is_symlink() and link.readlink().parent == self.root:
                 link.unlink()
 
 
 @contextmanager
 def slurm(accounting: bool = False, min_job_age: int = 300) -> Iterator[Slurm]:
     """A running Slurm until the block ends."""
-    root = Path(tempfile.mkdtemp(prefix="ks-slurm-", dir="/tmp"))  # noqa: S108 (sockets need short names)
+    root = Path(tempfile.mkdtemp(prefix="ks-slurm-", dir="/tmp"))  # sockets need short names
     root.chmod(0o755)  # munge wants its folder so
     cluster = Slurm(root, accounting, min_job_age)
     try:
@@ -262,6 +252,17 @@ def _end(pid: int | None) -> None:
                 time.sleep(0.1)
         except ProcessLookupError:
             return
+
+
+def _processes() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _holds(pid: int, path: str) -> bool:
+    """Whether a process has a file open: a node's daemon and its steps hold the node's log."""
+    with suppress(OSError):
+        return any(os.readlink(link) == path for link in Path(f"/proc/{pid}/fd").iterdir())  # noqa: PTH115 (no real paths)
+    return False
 
 
 def _descendants(pid: int) -> list[int]:

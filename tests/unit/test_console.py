@@ -5,8 +5,9 @@ import sys
 
 PROGRAM = """
 import logging, sys
+from types import SimpleNamespace
 from kilnscan.console import job
-with job(sys.argv[1]):
+with job(SimpleNamespace(rule="x", wildcards={}, threads=1, resources={}, log=[sys.argv[1]])):
     logging.getLogger("rasterio._env").warning(
         "HTTP error code: 429 - %s. Retrying", "https://vendor.example/a.tif?sig=TOPSECRET&x=1"
     )

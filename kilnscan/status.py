@@ -1,0 +1,215 @@
+"""What a run has done so far, from its jobs' records: progress by rule, failures, pace, cost, and who asks too much."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import boto3
+
+from kilnscan.instances import cost_usd
+
+Job = dict[str, Any]
+READERS = 16
+MOST_BYTES = 1 << 20
+MOST_SHOWN = 20
+SILENT_S = 120
+"""A job that says `running` and has not renewed its record for so long is taken for lost (four times PULSE_S)."""
+SPARE, SNAKEMAKE_MB, ROUND_MB = 1.25, 300, 256
+"""Memory that is enough: the largest peak and a quarter more, Snakemake's own in a cluster's job, rounded up."""
+
+
+def read_records(place: str) -> list[Job]:
+    """All records under a folder or an S3 prefix (`s3://bucket/prefix`); what is no record is passed over."""
+    texts = _from_s3(place) if place.startswith("s3://") else _from_folder(Path(place))
+    return [job for text, age_s in texts if (job := _record(text, age_s)) is not None]
+
+
+def _record(text: bytes, age_s: float) -> Job | None:
+    try:
+        job = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(job, dict) or not {"rule", "state", "started"} <= job.keys():
+        return None
+    if job["state"] == "running" and age_s > SILENT_S:
+        job["state"] = "lost"
+        job["reason"] = f"Silent for {age_s / 60:.0f} minutes: killed, out of memory, or its machine went away."
+    return job
+
+
+def _from_folder(folder: Path) -> Iterator[tuple[bytes, float]]:
+    now = datetime.now(UTC).timestamp()
+    for path in sorted(folder.rglob("*.json")):
+        if path.stat().st_size <= MOST_BYTES:
+            yield path.read_bytes(), now - path.stat().st_mtime
+
+
+def _from_s3(place: str) -> Iterator[tuple[bytes, float]]:
+    bucket, _, prefix = place.removeprefix("s3://").partition("/")
+    client = boto3.client("s3")
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix.rstrip("/") + "/")
+    found = [item for page in pages for item in page.get("Contents", []) if item["Key"].endswith(".json")]
+    wanted = [item["Key"] for item in found if item["Size"] <= MOST_BYTES]
+    with ThreadPoolExecutor(READERS) as pool:
+        # only a record that its job wrote for the last time is in S3 for sure: age tells nothing there
+        yield from pool.map(lambda key: (client.get_object(Bucket=bucket, Key=key)["Body"].read(), 0.0), wanted)
+
+
+def tell(jobs: list[Job], expected: Mapping[str, int], paid: str = "", now: datetime | None = None) -> str:
+    """The state of a run in words.
+
+    `expected`: how many jobs each rule has in all, in the order of the workflow; `paid`: a line about imagery.
+    """
+    now = now or datetime.now(UTC)
+    parts = [_progress(jobs, expected), _pace(jobs, expected, now), _spent(jobs, paid), _failures(jobs), _sizes(jobs)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def attempts(jobs: Iterable[Job]) -> Iterator[Job]:
+    """Every attempt at every job, earlier ones too, each with its rule."""
+    for job in jobs:
+        yield from ({**earlier, "rule": job["rule"]} for earlier in job.get("earlier", []))
+        yield job
+
+
+def _progress(jobs: list[Job], expected: Mapping[str, int]) -> str:
+    rows = [("rule", "done", "of", "running", "failed", "lost", "again", "median s", "peak MB")]
+    for rule, total in expected.items():
+        mine = [job for job in jobs if job["rule"] == rule]
+        counts = {state: sum(job["state"] == state for job in mine) for state in ("done", "running", "failed", "lost")}
+        done = [job for job in mine if job["state"] == "done"]
+        rows.append((
+            rule, str(counts["done"]), str(total),
+            *(str(counts[state] or "") for state in ("running", "failed", "lost")),
+            str(sum(len(job.get("earlier", [])) for job in mine) or ""),
+            f"{median(job['wall_s'] for job in done):.1f}" if done else "",
+            str(max(job["peak_mb"] for job in done)) if done else "",
+        ))  # fmt: skip
+    return _table(rows)
+
+
+def _pace(jobs: list[Job], expected: Mapping[str, int], now: datetime) -> str:
+    """How long it has run and when it may end: what is left at each rule's median, at the width reached so far."""
+    if not jobs:
+        return "Nothing has begun yet."
+    begun = min(datetime.fromisoformat(job["started"]) for job in jobs)
+    ends = [datetime.fromisoformat(job["ended"]) for job in jobs if "ended" in job]
+    done = [job for job in jobs if job["state"] == "done"]
+    left = {rule: total - sum(job["rule"] == rule for job in done) for rule, total in expected.items()}
+    left = {rule: count for rule, count in left.items() if count > 0}
+    worked_s = sum(job["wall_s"] for job in done)
+    km2 = sum(job.get("km2", 0) for job in done if job["rule"] == "screen")
+    if not left:
+        took = max(ends) - begun
+        return f"Complete. From the first job's start to the last one's end: {_span(took)}." + _rate(km2, took)
+    took = now - begun
+    usual = {
+        rule: median(job["wall_s"] for job in done if job["rule"] == rule) for rule in {job["rule"] for job in done}
+    }
+    unknown = [rule for rule in left if rule not in usual]
+    said = f"{sum(left.values())} jobs are left; the first began {_span(took)} ago." + _rate(km2, took)
+    if not usual or worked_s <= 0:
+        return said
+    width = max(worked_s / max(took.total_seconds(), 1), 1e-6)
+    rest = timedelta(seconds=sum(usual.get(rule, 0) * count for rule, count in left.items()) / width)
+    said += f" At this pace it ends about {(now + rest).strftime('%Y-%m-%d %H:%M')} UTC, in {_span(rest)}"
+    return said + (f"; not counted, because none has run yet: {', '.join(unknown)}." if unknown else ".")
+
+
+def _rate(km2: float, took: timedelta) -> str:
+    hours = took.total_seconds() / 3600
+    return f" Screened: {km2:,.0f} km2, {km2 / hours:,.0f} an hour." if km2 and hours > 0 else ""
+
+
+def _spent(jobs: list[Job], paid: str) -> str:
+    tries = [attempt for attempt in attempts(jobs) if "wall_s" in attempt]
+    if not tries:
+        return paid
+    wall, cpu = sum(one["wall_s"] for one in tries), sum(one.get("cpu_s", 0) for one in tries)
+    read = sum((job.get("read_bytes") or {}).get("network", 0) for job in jobs)
+    wasted = sum(one["wall_s"] for one in tries if one["state"] != "done")
+    lines = [f"Jobs worked {wall / 3600:.2f} h ({cpu / 3600:.2f} CPU h), {wasted / 3600:.2f} h of it in vain, "
+             f"and read {read / 1e9:.2f} GB over the network."]  # fmt: skip
+    costs = [cost for one in tries if (cost := cost_usd(one)) is not None]
+    if costs:
+        low, high = (sum(cost[side] for cost in costs) for side in (0, 1))
+        amount = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f}"
+        lines.append(f"Machines so far: {amount} USD by facts/instances.csv, without starting and idling.")
+    unknown = sorted({one.get("machine", {}).get("instance", "") for one in tries if cost_usd(one) is None} - {""})
+    if unknown:
+        lines.append(f"No price is known of {', '.join(unknown)}: add it to facts/instances.csv.")
+    return "\n".join([*lines, *([paid] if paid else [])])
+
+
+def _failures(jobs: list[Job]) -> str:
+    bad = [job for job in jobs if job["state"] in ("failed", "lost", "stopped")]
+    shown = [f"{job['state']}: {_name(job)}, attempt {job.get('attempt', 1)}, log {job.get('log')}\n"
+             f"    {job.get('reason', '')}" for job in bad[:MOST_SHOWN]]  # fmt: skip
+    if len(bad) > MOST_SHOWN:
+        shown.append(f"... and {len(bad) - MOST_SHOWN} more")
+    again = [one for job in jobs for one in job.get("earlier", []) if one["state"] == "lost"]
+    if again:
+        shown.append(f"{len(again)} earlier attempts were lost (killed, out of memory, or a machine that went away).")
+    return "\n".join(shown)
+
+
+def _sizes(jobs: list[Job]) -> str:
+    """Which rules ask for too much: memory against the largest peak, cores against the busiest job."""
+    rows = [("rule", "asked MB", "used MB", "enough", "threads", "busy", "")]
+    for rule in dict.fromkeys(job["rule"] for job in jobs):
+        size = right_size([job for job in jobs if job["rule"] == rule and job["state"] == "done"])
+        if size:
+            rows.append((rule, *(str(size[name]) for name in ("asked_mb", "peak_mb", "enough_mb", "threads", "busy")),
+                         size["advice"]))  # fmt: skip
+    return f"What jobs asked for and used:\n{_table(rows)}" if len(rows) > 1 else ""
+
+
+def right_size(done: list[Job]) -> dict[str, Any] | None:
+    """What the finished jobs of one rule asked for and used, and an advice; None if nothing is known.
+
+    `enough_mb` is what would do for the largest peak; `busy` the most cores that a job kept busy over 10 s or longer.
+    """
+    measured = [job for job in done if job.get("asked_mb") and job.get("peak_mb")]
+    if not measured:
+        return None
+    asked = max(job["asked_mb"] for job in measured)
+    peak = max(job["peak_mb"] for job in measured)
+    enough = -(-int(peak * SPARE + SNAKEMAKE_MB) // ROUND_MB) * ROUND_MB
+    long = [job for job in measured if job["wall_s"] >= 10]
+    busy = max((job["cpu_s"] / job["wall_s"] for job in long), default=None)
+    threads = max(job["threads"] for job in measured)
+    advice = []
+    if peak > asked:
+        advice.append("asks for too little memory")
+    elif enough < asked / 2:
+        advice.append("asks for too much memory")
+    if busy is not None and busy < threads / 2:
+        advice.append("asks for too many threads")
+    shown = "" if busy is None else f"{busy:.1f}"
+    return {"asked_mb": asked, "peak_mb": peak, "enough_mb": enough, "threads": threads, "busy": shown,
+            "advice": ", ".join(advice)}  # fmt: skip
+
+
+def _name(job: Job) -> str:
+    values = ", ".join(str(value) for value in job.get("wildcards", {}).values())
+    return f"{job['rule']} {values}".strip()
+
+
+def _span(time: timedelta) -> str:
+    seconds = max(0, round(time.total_seconds()))
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min" if seconds >= 90 else f"{seconds} s"
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    """Rows as text; the first column to the left, the last as it comes, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)

@@ -1,0 +1,19 @@
+"""Print how far a run is, what failed, and what it has cost so far."""
+
+from kilnscan.config import load_config
+from kilnscan.console import job
+from kilnscan.spending import Purse
+from kilnscan.status import read_records, tell
+
+
+def main(places: list[str], expected: dict[str, int], config: dict, store: str) -> None:
+    settings = load_config(config)
+    purse = Purse.of(settings.imagery, store, settings.region.name)
+    paid = f"Imagery paid for: {purse.spent():.2f} {purse.currency}." if purse else ""
+    jobs = [record for place in places for record in read_records(place)]
+    print(f"\n{tell(jobs, expected, paid)}\n", flush=True)
+
+
+if "snakemake" in globals():
+    with job(snakemake):
+        main(snakemake.params.places, snakemake.params.expected, snakemake.config, snakemake.params.store)
