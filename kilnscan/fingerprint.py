@@ -11,7 +11,8 @@ from pathlib import Path
 
 PACKAGE = "kilnscan"
 ROOT = Path(__file__).parent
-NO_COMPUTATION = {PACKAGE, *(f"{PACKAGE}.{name}" for name in ("errors", "config", "console", "web", "ranges", "azure"))}
+TRAVEL = ("errors", "config", "console", "web", "ranges", "azure", "store")
+NO_COMPUTATION = {PACKAGE, *(f"{PACKAGE}.{name}" for name in TRAVEL)}
 """Words for people, the configuration's form (its values reach jobs as params), and how bytes travel."""
 
 
