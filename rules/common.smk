@@ -67,7 +67,7 @@ def send(key, paths):
             instead = (
                 f"copy it to {copy} and name it results/models/{Path(path).name}"
                 if key.endswith(".model")
-                else "put it on S3 and name it s3://..."
+                else "put it on S3 and name it s3://BUCKET/KEY"
             )
             raise ConfigError(
                 f"`{key}` names {path}, which {why}: jobs that do not share this file system only get files of up to "
