@@ -12,15 +12,19 @@ from werkzeug.serving import run_simple
 _put, _one = S3Response.put_object, threading.Lock()
 
 
-def put_object(self: S3Response) -> Any:
-    """PUT: moto looks at the condition and writes in two steps, between which another request may write."""
-    with _one:
-        return _put(self)
+def make_conditional_writes_one_step() -> None:
+    """Let moto look at a write's condition and write in one step: in two, another request may come between."""
+
+    def put_object(self: S3Response) -> Any:
+        with _one:
+            return _put(self)
+
+    S3Response.put_object = put_object
 
 
 def serve(host: str, port: int) -> None:
     """Serve until killed."""
-    S3Response.put_object = put_object
+    make_conditional_writes_one_step()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     run_simple(host, port, DomainDispatcherApplication(create_backend_app), threaded=True)
 
