@@ -42,6 +42,23 @@ def link_results():
         )
 
 
+def look_again_for_folders():
+    """Let the S3 plugin find a folder that was not there when it first looked: it takes it for a missing file for ever.
+
+    Seen in snakemake-storage-plugin-s3 0.3.6, where every `directory()` that a job elsewhere makes counts as missing.
+    """
+    kind = workflow.storage_registry.default_storage_provider.get_storage_object_cls()
+    exists = kind.exists
+
+    def looking_again(self):
+        self._is_dir = getattr(self, "_is_dir", None) or None
+        return exists(self)
+
+    kind.exists = looking_again
+
+
+if storage_prefix():
+    look_again_for_folders()
 if storage_prefix() and workflow.remote_exec:
     link_results()
 

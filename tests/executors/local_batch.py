@@ -243,7 +243,7 @@ def jail(box: Path, job: models.Job, attempt: int, given: dict[str, str]) -> lis
     ]
     for name, value in env.items():
         command += ["--setenv", name, value]
-    for folder in ("/usr", "/etc/ssl", "/etc/passwd", "/etc/ld.so.cache", sys.base_prefix):
+    for folder in ("/usr", "/etc/ssl", "/etc/alternatives", "/etc/passwd", "/etc/ld.so.cache", sys.base_prefix):
         command += ["--ro-bind", folder, folder]
     for name in ("bin", "lib", "lib64", "sbin"):
         command += ["--symlink", f"usr/{name}", f"/{name}"]
