@@ -29,7 +29,7 @@ def storage_prefix():
     return place.default_storage_provider and place.default_storage_prefix.rstrip("/")
 
 
-STORE = "/".join(filter(None, [storage_prefix(), "results/imagery"]))
+STORE = f"{storage_prefix()}/results/imagery" if storage_prefix() else "results/imagery"
 """Where chips are kept (`kilnscan.store`). No output follows from it, so no rule watches it."""
 
 

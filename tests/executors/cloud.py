@@ -105,6 +105,14 @@ class LocalAWS:
         told = self.lines("requests.jsonl")
         return Counter(r["path"] for r in told if r["method"] == "PUT" and part in r["path"] and not r["fault"])
 
+    def left_running(self) -> set[str]:
+        """Jobs that have begun and not ended."""
+        told = self.lines("events.jsonl")
+        begun, ended = (
+            {e["id"] for e in told if e["status"] in kinds} for kinds in (["RUNNABLE"], ["SUCCEEDED", "FAILED"])
+        )
+        return begun - ended
+
     def objects(self, prefix: str, bucket: str = "kilns") -> dict[str, bytes]:
         """Objects under a prefix, by the rest of their key."""
         s3 = self.client("s3")

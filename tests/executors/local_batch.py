@@ -9,7 +9,7 @@ one port of this server. Nothing else, above all no file of the machine that sub
 
 In DIR: events.jsonl (what became of each job), requests.jsonl (each request, with the job that sent it), jobs/ID/.
 Faults: PUT /_faults with a JSON list of {"kind", "match", ...}, each used once (`times`):
-    reclaim  the job whose name holds `match` loses its host `after_s` seconds into its script
+    reclaim  the job whose name holds `match` loses its host `after_s` seconds into its script, `after_puts` chips kept
     hang     it stands still from then on
     refuse   PUT of an object whose key holds `match` is answered with `status`
 """
@@ -56,7 +56,11 @@ class Cloud:
         self.keys: dict[str, dict[str, str]] = {}
         """Credentials by job; the secret of each is in memory here and nowhere else."""
         self.jobs: dict[str, str] = {}
-        """Name of the job by access key."""
+        """Identity of the job by access key."""
+        self.names: dict[str, str] = {}
+        """Name of each job."""
+        self.puts: Counter[str] = Counter()
+        """How many chips each job has kept."""
         self.faults: list[dict[str, Any]] = []
         self.used: Counter[str] = Counter()
         self.changed = threading.Condition()
@@ -85,7 +89,7 @@ class Cloud:
         """Keys of a job's role, new for each job."""
         if job not in self.keys:
             key = f"ASIA{uuid.uuid4().hex[:16].upper()}"
-            self.jobs[key] = name
+            self.jobs[key], self.names[job] = job, name
             self.keys[job] = {
                 "AccessKeyId": key,
                 "SecretAccessKey": f"secret-{uuid.uuid4().hex}",
@@ -190,7 +194,8 @@ def _attempt(job: models.Job, attempt: int) -> int | None:
                 script = now
                 CLOUD.event(job, "SCRIPT", after_s=round(script - begun, 2))
                 fault = CLOUD.fault(("reclaim", "hang"), job.job_name)
-            if fault and now - script >= fault.get("after_s", 0):
+            due = fault and now - script >= fault.get("after_s", 0)
+            if due and CLOUD.puts[job.job_id] >= fault.get("after_puts", 0):
                 if fault["kind"] == "reclaim":
                     reason = SPOT
                 else:
@@ -268,8 +273,15 @@ def counting(app: Callable) -> Callable:
             return [b""]
         signer = re.search(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)", environ.get("HTTP_AUTHORIZATION", ""))
         job = CLOUD.jobs.get(signer[1], "head") if signer else ""
+        CLOUD.puts[job] += method == "PUT" and "/results/imagery/" in path
         fault = CLOUD.fault(["refuse"], path) if method == "PUT" else None
-        told = {"t": round(time.time(), 2), "job": job, "service": signer[2] if signer else "", "method": method}
+        told = {
+            "t": round(time.time(), 2),
+            "job": job,
+            "name": CLOUD.names.get(job, job),
+            "service": signer[2] if signer else "",
+            "method": method,
+        }
         CLOUD.write("requests.jsonl", told | {"path": path, "fault": fault and fault["status"]})
         if fault:
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
