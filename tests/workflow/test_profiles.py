@@ -30,7 +30,7 @@ def profile(name):
     return yaml.safe_load((ROOT / "profiles" / name / "profile.yaml").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", ["pcluster", "batch"])
+@pytest.mark.parametrize("name", ["pcluster", "batch", "basic-batch"])
 def test_a_profile_maps_every_rule_and_no_other(name):
     assert set(profile(name)["set-resources"]) == RULES
 
@@ -39,6 +39,16 @@ def test_batch_gets_memory_that_it_would_not_silently_change():
     settings = profile("batch")
     for rule, resources in settings["set-resources"].items():
         assert resources["mem_mb"] in FARGATE_MIB[settings["set-threads"].get(rule, 1)], rule
+
+
+def test_both_profiles_of_batch_ask_for_the_same():
+    one, other = profile("batch"), profile("basic-batch")
+    assert one["set-threads"] == other["set-threads"]
+    for rule, asked in other["set-resources"].items():
+        assert asked["aws_batch_vcpu"] == one["set-threads"].get(rule, 1), rule
+        assert asked["aws_batch_mem_mb"] == one["set-resources"][rule]["mem_mb"], rule
+        alike = profile("pcluster")["set-resources"][rule]["slurm_partition"]
+        assert asked.get("aws_batch_job_queue", other["aws-basic-batch-job-queue"]) == f"kilnscan-{alike}", rule
 
 
 @pytest.mark.parametrize("name", ["default", "pcluster"])
