@@ -36,10 +36,9 @@ STORE = f"{storage_prefix()}/results/imagery" if storage_prefix() else "results/
 def link_results():
     """Give the results a job fetches from storage the names that configuration and tables know them by."""
     provider = workflow.storage_registry.default_storage_provider
-    if not Path("results").exists():
-        Path("results").symlink_to(
-            provider.object(f"{storage_prefix()}/results").local_path()
-        )
+    name = Path("results")
+    if not (name.exists() or name.is_symlink()):
+        name.symlink_to(provider.object(f"{storage_prefix()}/results").local_path())
 
 
 def look_again_for_folders():
