@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := -c requirements.lock
 
-.PHONY: demo test env dev-env train-env lint format lock site countries delhi kill-test bench-composite screen-accuracy bench-screen bench-orders planning profile clean bench-merge bench-detect review-round
+.PHONY: demo test test-batch env dev-env train-env lint format lock site countries delhi kill-test bench-composite screen-accuracy bench-screen bench-orders planning profile clean bench-merge bench-detect review-round
 
 demo: env
 	$(BIN)/snakemake
@@ -23,13 +23,18 @@ train-env: $(VENV)/train.stamp
 test: dev-env
 	$(BIN)/python -m pytest
 
-# `snakemake --profile pcluster` looks for a folder of that name here: link the two to profiles/
+# AWS Batch on this machine, each job shut in: the demo's tables whatever happens (half an hour; needs root, bubblewrap)
+test-batch: dev-env
+	$(BIN)/python -m pytest tests/executors
+
+# `snakemake --profile pcluster` looks for a folder of that name here: link it and the others to profiles/
 $(VENV)/core.stamp: pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kilnscan needs Python 3.11 or newer, this is " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet $(LOCK) --editable .
 	ln -sfn profiles/pcluster pcluster
 	ln -sfn profiles/batch batch
+	ln -sfn profiles/basic-batch basic-batch
 	touch $@
 
 $(VENV)/dev.stamp: $(VENV)/core.stamp

@@ -62,7 +62,7 @@ rule all:
     input:
         "<results>/tiles.geojson",
         "<results>/atlas/kilns.gpkg",
-        "<results>/site/index.html",
+        "<results>/site",
         evaluation,
 
 

@@ -13,15 +13,16 @@ from kilnscan.audit_answers import chip_id
 from kilnscan.detector import to_rgb
 from kilnscan.files import replacing, write_json
 from kilnscan.grid import to_lonlat, transformer
-from kilnscan.imagery import read_chip
+from kilnscan.imagery import read_chips
 from kilnscan.lattice import CHIP_M, chip_bounds
 from kilnscan.pictures import stretched
+from kilnscan.store import Store
 
 CHIP_PX = 256  # edge of a chip in a picture, which shows it and its eight neighbours
 
 
 def write_review(
-    sample: pd.DataFrame, names: list[str], imagery: list[dict[str, Any]], store: Path, csv_path: Path
+    sample: pd.DataFrame, names: list[str], imagery: list[dict[str, Any]], store: Store, csv_path: Path
 ) -> None:
     """Write review.csv, chips.geojson and pictures/ beside each other.
 
@@ -49,12 +50,13 @@ def write_review(
         writer.writerows(rows)
 
 
-def _picture(epsg: int, i: int, j: int, chips: dict[tuple[int, int, int], str], store: Path) -> Image.Image:
+def _picture(epsg: int, i: int, j: int, chips: dict[tuple[int, int, int], str], store: Store) -> Image.Image:
     """A chip outlined among its neighbours, stretched to their brightness; grey where there is no imagery."""
     around = [(i + di, j + dj) for di in (-1, 0, 1) for dj in (-1, 0, 1) if (epsg, i + di, j + dj) in chips]
+    held = read_chips([chips[epsg, *chip] for chip in around], store)
     parts = []
     for chip in around:
-        pixels, valid = read_chip(store / f"{chips[epsg, *chip]}.tif")
+        pixels, valid = held[chips[epsg, *chip]]
         parts.append((chip_bounds(chip), to_rgb(pixels).transpose(2, 0, 1), valid))
     left, _, _, top = chip_bounds((i - 1, j + 1))
     whole = stretched(parts, (left, top), 3, CHIP_PX, (160, 160, 160))

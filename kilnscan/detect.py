@@ -1,6 +1,5 @@
 """The second stage on a tile: look at the window around each candidate and put boxes back on the map."""
 
-from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -9,10 +8,11 @@ import shapely
 from PIL import Image
 
 from kilnscan.detector import Detector, to_rgb
-from kilnscan.imagery import read_chip
+from kilnscan.imagery import Pixels, read_chips
 from kilnscan.lattice import CHIP_M, chips_of_window, window_bounds
 from kilnscan.obb import corners
 from kilnscan.pieces import detect_in_pictures
+from kilnscan.store import Store
 
 EDGE_M = 40.0
 """Boxes centred closer than this to their window's edge are left out: they are cut, and another window's matter."""
@@ -23,7 +23,7 @@ COLUMNS = ("type", "score", "x", "y", "length_m", "width_m", "azimuth_deg", "win
 
 def detect_tile(
     imagery: dict[str, Any],
-    store: Path,
+    store: Store,
     detector: Detector,
     confidence: float | None,
     threads: int = 1,
@@ -44,7 +44,10 @@ def detect_tile(
     step = max(1, min(BATCH, BATCH_PX // side**2))
     for start in range(0, len(windows), step):
         batch = windows[start : start + step]
-        pictures = np.stack([_window(window, chips, store, side) for window in batch])
+        needed = {chip: chips[chip] for window in batch for chip in chips_of_window(window) if chip in chips}
+        pixels = read_chips(needed.values(), store)
+        parts = {chip: pixels[key] for chip, key in needed.items()}
+        pictures = np.stack([_window(window, parts, side) for window in batch])
         for window, boxes in zip(batch, detect_in_pictures(detector, pictures, confidence, threads), strict=True):
             placed = (_on_the_map(box, window, detector.classes, side, (-east, -north)) for box in boxes)
             rows += [row for row in placed if row is not None]
@@ -56,10 +59,10 @@ def detect_tile(
     return table.astype({name: kinds.get(name, "float64") for name in COLUMNS})
 
 
-def _window(window: tuple[int, int], chips: dict[tuple[int, int], str], store: Path, side: int) -> np.ndarray:
+def _window(window: tuple[int, int], chips: dict[tuple[int, int], Pixels], side: int) -> np.ndarray:
     """RGB uint8 (side, side, 3) of a window put together from its chips; black where one is missing."""
     i, j = window
-    quarter = [read_chip(store / f"{chips[chip]}.tif") if chip in chips else None for chip in chips_of_window(window)]
+    quarter = [chips.get(chip) for chip in chips_of_window(window)]
     shape = next(part[1].shape for part in quarter if part is not None)
     whole = np.zeros((2 * shape[0], 2 * shape[1], 3), np.uint8)
     for (ci, cj), part in zip(chips_of_window(window), quarter, strict=True):

@@ -41,6 +41,10 @@ class SourceError(ImageryError):
     """A file far away stays broken or unreachable, however often it is asked for."""
 
 
+class StoreError(KilnscanError):
+    """The store of chips in S3 refuses or stays broken."""
+
+
 class DamageError(SourceError):
     """Bytes came, but not those of the file: asking again may help."""
 

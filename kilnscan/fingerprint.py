@@ -13,7 +13,7 @@ PACKAGE = "kilnscan"
 ROOT = Path(__file__).parent
 NO_COMPUTATION = {PACKAGE} | {
     f"{PACKAGE}.{name}"
-    for name in ("errors", "config", "console", "records", "machine", "traffic", "web", "ranges", "azure")
+    for name in ("errors", "config", "console", "records", "machine", "traffic", "web", "ranges", "azure", "store")
 }
 """Words for people, the configuration's form (its values reach jobs as params), what is noted of jobs, and how bytes
 travel."""

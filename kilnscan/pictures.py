@@ -14,9 +14,10 @@ from rasterio.warp import reproject, transform_bounds
 from kilnscan.errors import TableError
 from kilnscan.files import replacing
 from kilnscan.grid import mercator
-from kilnscan.imagery import read_chip
+from kilnscan.imagery import read_chips
 from kilnscan.lattice import CHIP_M, chip_bounds, nearest_vertex, window_bounds
 from kilnscan.obb import from_polygons
+from kilnscan.store import Store
 
 BASEMAP_PX = 2048
 CHIP_PX = 320
@@ -66,7 +67,7 @@ def _mercator_bounds(path: str) -> Bounds:
 
 
 def write_chips(
-    folder: Path, kilns: gpd.GeoDataFrame, chips: dict[tuple[int, int, int], str], store: Path
+    folder: Path, kilns: gpd.GeoDataFrame, chips: dict[tuple[int, int, int], str], store: Store
 ) -> list[str]:
     """A JPEG (320 px, 160 m) of each kiln with its box; the files' names, empty where there is no imagery.
 
@@ -93,17 +94,15 @@ def write_chips(
 
 
 def _picture(
-    window: tuple[int, int], epsg: int, chips: dict[tuple[int, int, int], str], store: Path
+    window: tuple[int, int], epsg: int, chips: dict[tuple[int, int, int], str], store: Store
 ) -> Image.Image | None:
     """The window of 320 m, stretched to its own brightness; None if all four chips are missing."""
     left, _, _, top = window_bounds(window)
-    parts = []
-    for i in (window[0] - 1, window[0]):
-        for j in (window[1] - 1, window[1]):
-            if (epsg, i, j) in chips:
-                parts.append((chip_bounds((i, j)), *read_chip(store / f"{chips[epsg, i, j]}.tif")))
-    if not parts:
+    around = [(i, j) for i in (window[0] - 1, window[0]) for j in (window[1] - 1, window[1]) if (epsg, i, j) in chips]
+    if not around:
         return None
+    pixels = read_chips([chips[epsg, *chip] for chip in around], store)
+    parts = [(chip_bounds(chip), *pixels[chips[epsg, *chip]]) for chip in around]
     return stretched(parts, (left, top), 2, CHIP_PX, (200, 200, 200))
 
 

@@ -16,6 +16,7 @@ from kilnscan.grid import to_crs, to_lonlat
 from kilnscan.lattice import CHIP_M, Vertex, chip_bounds, chips_of, windows_around, windows_of
 from kilnscan.orders import outline, plan_orders
 from kilnscan.prices import CHIP_KM2, Product, read_prices
+from kilnscan.store import Store
 from kilnscan.tables import read_vector
 from kilnscan.xyz import TileService
 
@@ -81,7 +82,7 @@ def _owned(chips: dict[int, set[Vertex]], files: list[str]) -> dict[int, set[Ver
 
 
 def make_plan(
-    need: Need, config: Plan, imagery: Imagery, detector: Detector, store: Path = Path()
+    need: Need, config: Plan, imagery: Imagery, detector: Detector, store: Store
 ) -> tuple[dict[str, Any], pd.DataFrame, dict[str, gpd.GeoDataFrame]]:
     """The plan, all orders as a table, and the orders of each product as polygons (EPSG:4326) for its portal.
 
@@ -169,13 +170,13 @@ def _compared(need: Need, product: Product, orders: gpd.GeoDataFrame) -> dict[st
     }
 
 
-def _price(need: Need, imagery: Imagery, store: Path) -> float:
+def _price(need: Need, imagery: Imagery, store: Store) -> float:
     """What this region's provider takes for all chips, at most: files may not cover them all, some may be here."""
     zones = {epsg: sorted(cells | need.owned[epsg]) for epsg, cells in need.chips.items()}
     if imagery.provider != "xyz":
         return sum(map(len, zones.values())) * CHIP_KM2 * imagery.price_per_km2
     return sum(
-        sum(TileService(imagery, epsg, store / "web-tiles").charges(dict.fromkeys(chips, "")).values())
+        sum(TileService(imagery, epsg, store).charges(dict.fromkeys(chips, "")).values())
         for epsg, chips in zones.items()
     )
 

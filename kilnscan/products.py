@@ -11,6 +11,7 @@ from kilnscan.pictures import write_basemap, write_chips
 from kilnscan.provenance import commit, provenance, read_card
 from kilnscan.publish import write_geopackage, write_geoparquet
 from kilnscan.site import write_site
+from kilnscan.store import Store
 from kilnscan.tables import read_table
 
 SENTINEL = "Contains modified Copernicus Sentinel data"
@@ -18,20 +19,20 @@ TABLES = ("kilns", "candidates", "acquired", "coverage")
 
 
 def publish_atlas(
-    inputs: dict[str, Any], outputs: dict[str, str], config: dict[str, Any], models: dict[str, str]
+    inputs: dict[str, Any], outputs: dict[str, str], config: dict[str, Any], models: dict[str, str], store: Store
 ) -> None:
     """Write all products of a region.
 
     `inputs` are files: the four tables, and lists of scenes, imagery, quicklooks and evaluation. `models` are the
-    models' files by stage. The site's folder is that of `outputs["index"]`.
+    models' files by stage; chips are in `store`.
     """
     cards = {stage: read_card(path) for stage, path in models.items()}
     tables = {name: read_table(inputs[name]) for name in TABLES}
     scenes = [read_json(path) for path in inputs["scenes"]]
-    site = Path(outputs["index"]).parent
+    site = Path(outputs["site"])
     with tempfile.TemporaryDirectory(dir=site.parent) as scratch:
         thumbs = Path(scratch) / "chips"
-        tables["kilns"] = _with_chips(tables["kilns"], inputs["imagery"], thumbs, config["imagery"]["show"])
+        tables["kilns"] = _with_chips(tables["kilns"], inputs["imagery"], thumbs, store, config["imagery"]["show"])
         basemap = Path(scratch) / "basemap.jpg"
         bounds = write_basemap(basemap, inputs["quicklooks"])
         meta = _meta(config, cards, tables, inputs["evaluation"], any(entry["synthetic"] for entry in scenes))
@@ -50,13 +51,15 @@ def publish_atlas(
         )
 
 
-def _with_chips(kilns: gpd.GeoDataFrame, imagery: list[str], folder: Path, show: bool) -> gpd.GeoDataFrame:
+def _with_chips(
+    kilns: gpd.GeoDataFrame, imagery: list[str], folder: Path, store: Store, show: bool
+) -> gpd.GeoDataFrame:
     """`kilns` with the column `chip`; pictures only where the licence allows showing them."""
     chips: dict[tuple[int, int, int], str] = {}
     for path in imagery:
         entry = read_json(path)
         chips |= {(entry["epsg"], i, j): key for i, j, key in entry["chips"]}
-    names = write_chips(folder, kilns, chips, Path("results/imagery")) if show else [""] * len(kilns)
+    names = write_chips(folder, kilns, chips, store) if show else [""] * len(kilns)
     column = [f"chips/{name}" if name else "" for name in names]
     kilns = kilns.copy()
     kilns.insert(kilns.columns.get_loc("attribution") + 1, "chip", column)

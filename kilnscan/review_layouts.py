@@ -18,10 +18,11 @@ from PIL.PngImagePlugin import PngInfo
 from kilnscan.detector import to_rgb
 from kilnscan.files import replacing, write_json, write_text
 from kilnscan.grid import transformer
-from kilnscan.imagery import read_chip
+from kilnscan.imagery import read_chips
 from kilnscan.lattice import chip_bounds, chips_of_window
 from kilnscan.pictures import stretched
 from kilnscan.review_marks import CLASSES, NOT_KILN, PICTURE_M, UNSURE, Mark, Window, to_line, to_rectangle
+from kilnscan.store import Store
 
 LEAST_PX = 320  # edge of a chip in a picture: half a metre; finer imagery keeps its own pixels
 COLUMNS = [
@@ -36,7 +37,7 @@ def write_review(
     ranked: pd.DataFrame,
     marks: dict[str, list[Mark]],
     imagery: list[dict[str, Any]],
-    store: Path,
+    store: Store,
     types: Sequence[str],
     pictures: str,
 ) -> None:
@@ -93,13 +94,20 @@ def describe(ranked: pd.DataFrame, marks: dict[str, list[Mark]], imagery: list[d
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _write_picture(path: Path, window: Window, chips: dict[tuple[int, int, int], str], store: Path, rights: str) -> int:
+def _write_picture(
+    path: Path, window: Window, chips: dict[tuple[int, int, int], str], store: Store, rights: str
+) -> int:
     """Write a window as PNG, stretched to its own brightness, grey where there is no imagery; its edge in pixels."""
+    keys = {
+        chip: chips[window.epsg, *chip]
+        for chip in chips_of_window((window.i, window.j))
+        if (window.epsg, *chip) in chips
+    }
+    held = read_chips(keys.values(), store)
     parts = []
-    for chip in chips_of_window((window.i, window.j)):
-        if (window.epsg, *chip) in chips:
-            pixels, valid = read_chip(store / f"{chips[window.epsg, *chip]}.tif")
-            parts.append((chip_bounds(chip), to_rgb(pixels).transpose(2, 0, 1), valid))
+    for chip, key in keys.items():
+        pixels, valid = held[key]
+        parts.append((chip_bounds(chip), to_rgb(pixels).transpose(2, 0, 1), valid))
     left, _, _, top = window.bounds
     side = max(LEAST_PX, *(valid.shape[0] for _, _, valid in parts))
     said = PngInfo()

@@ -1,8 +1,8 @@
 """What has been paid for imagery: a ledger beside the store that keeps a region within its budget.
 
 One line per thing paid for, named by its content, so that nothing counts twice: not after a killed job, not where two
-jobs ask for the same. Jobs that run side by side share it through SQLite's locks; the folder must be one that they
-share.
+jobs ask for the same. Jobs that run side by side share it: through SQLite's locks in a folder, and in S3 because a
+changed ledger only takes the place of the one it was made from.
 """
 
 import sqlite3
@@ -13,7 +13,9 @@ from pathlib import Path
 
 from kilnscan.config import Imagery
 from kilnscan.errors import ImageryError
+from kilnscan.store import Store
 
+LEDGER = "spending.sqlite"
 WAIT_S = 60.0
 TABLE = "create table if not exists paid (thing text primary key, region text not null, price real not null)"
 
@@ -22,32 +24,35 @@ TABLE = "create table if not exists paid (thing text primary key, region text no
 class Purse:
     """What a region may spend, and the ledger of what it has."""
 
-    ledger: Path
+    store: Store
     region: str
     budget: float | None
     currency: str
 
     @classmethod
-    def of(cls, config: Imagery, store: Path, region: str) -> "Purse | None":
+    def of(cls, config: Imagery, store: Store, region: str) -> "Purse | None":
         """The purse of a region; None where imagery costs nothing."""
         if not (config.price_per_km2 or config.price_per_1000_requests):
             return None
-        return cls(store / "spending.sqlite", region, config.budget, config.currency)
+        return cls(store, region, config.budget, config.currency)
 
     def spent(self) -> float:
         """What the region has paid so far."""
-        if not self.ledger.exists():
-            return 0.0
-        with closing(self._open()) as ledger:
-            return self._sum(ledger)
+        return self.store.change(LEDGER, self._read) if self.store.present([LEDGER]) else 0.0
 
     def pay(self, charges: Mapping[str, float]) -> None:
         """Write down what things cost that were not paid before, all or none, before they are fetched.
 
         Raises ImageryError if the region would have paid more than its budget.
         """
-        self.ledger.parent.mkdir(parents=True, exist_ok=True)
-        with closing(self._open()) as ledger, ledger:
+        self.store.change(LEDGER, lambda file: self._write(file, charges))
+
+    def _read(self, file: Path) -> float:
+        with closing(_open(file)) as ledger:
+            return self._sum(ledger)
+
+    def _write(self, file: Path, charges: Mapping[str, float]) -> None:
+        with closing(_open(file)) as ledger, ledger:
             ledger.execute("begin immediate")
             before = self._sum(ledger)
             rows = [(thing, self.region, price) for thing, price in sorted(charges.items())]
@@ -61,11 +66,12 @@ class Purse:
                     "raise `imagery.budget` or `screen.threshold` and run again (`snakemake plan` tells the whole sum)."
                 )
 
-    def _open(self) -> sqlite3.Connection:
-        ledger = sqlite3.connect(self.ledger, timeout=WAIT_S, isolation_level=None)
-        ledger.execute(TABLE)
-        return ledger
-
     def _sum(self, ledger: sqlite3.Connection) -> float:
         (total,) = ledger.execute("select coalesce(sum(price), 0) from paid where region = ?", [self.region]).fetchone()
         return float(total)
+
+
+def _open(file: Path) -> sqlite3.Connection:
+    ledger = sqlite3.connect(file, timeout=WAIT_S, isolation_level=None)
+    ledger.execute(TABLE)
+    return ledger

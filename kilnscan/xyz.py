@@ -10,7 +10,6 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import numpy as np
 from affine import Affine
@@ -20,9 +19,10 @@ from scipy.ndimage import map_coordinates
 
 from kilnscan.config import Imagery
 from kilnscan.errors import ConfigError, SourceError
-from kilnscan.files import digest, replacing
+from kilnscan.files import digest
 from kilnscan.grid import transformer
 from kilnscan.lattice import CHIP_M, Vertex, chip_bounds
+from kilnscan.store import Store
 from kilnscan.web import PassingError, Web, promised
 
 HALF_M = math.pi * 6_378_137.0
@@ -40,9 +40,9 @@ WebTile = tuple[int, int, int]
 class TileService:
     """The provider `xyz`."""
 
-    def __init__(self, config: Imagery, epsg: int, tiles: Path) -> None:
+    def __init__(self, config: Imagery, epsg: int, store: Store) -> None:
         self.resolution_m, self.dates = config.resolution_m, [config.date]
-        self.config, self.epsg, self.tiles = config, epsg, tiles
+        self.config, self.epsg, self.store = config, epsg, store
         self.web = Web()
         self._next = 0.0
 
@@ -54,8 +54,9 @@ class TileService:
         """Price of each web tile that the chips need and the store lacks."""
         needed = {tile for chip in names for tile in self._tiles_of(chip)[0].ravel().tolist()}
         price = self.config.price_per_1000_requests / 1000
-        paths = [self._path(tuple(tile)) for tile in needed]
-        return {path.name: price for path in paths if not path.exists()}
+        names = [self._name(tuple(tile)) for tile in needed]
+        held = self.store.present(names)
+        return {name.rpartition("/")[2]: price for name in names if name not in held}
 
     def fetch(self, chips: list[Vertex]) -> Iterator[tuple[Vertex, np.ndarray, np.ndarray]]:
         """Chip by chip, from west to east, so that neighbours share web tiles."""
@@ -94,8 +95,9 @@ class TileService:
         grid, place = self._tiles_of(chip)
         px = self.config.tile_px
         pixels = np.zeros((4, grid.shape[0] * px, grid.shape[1] * px), np.uint8)
+        held = self.store.read(self._name(tile) for tile in grid.ravel())
         for (row, column), tile in np.ndenumerate(grid):
-            picture = self._picture(tile)
+            picture = self._picture(tile, held)
             if picture is not None:
                 pixels[:3, row * px : (row + 1) * px, column * px : (column + 1) * px] = picture
                 pixels[3, row * px : (row + 1) * px, column * px : (column + 1) * px] = 255
@@ -108,22 +110,23 @@ class TileService:
         seen = bands[3] > 254.5
         return np.where(seen, np.rint(bands[:3]), 0).astype(np.uint8), seen
 
-    def _path(self, tile: WebTile) -> Path:
+    def _name(self, tile: WebTile) -> str:
+        """Name of a web tile in the store."""
         told = [self.config.url, self.config.date, self.config.tile_px, *tile]
-        return self.tiles / f"{digest(told)}.tile"
+        return f"web-tiles/{digest(told)}.tile"
 
-    def _picture(self, tile: WebTile) -> np.ndarray | None:
-        """RGB (3, row, column) of a web tile from the store or the service; None if the service has nothing there."""
-        path = self._path(tile)
-        if not path.exists():
+    def _picture(self, tile: WebTile, held: dict[str, bytes]) -> np.ndarray | None:
+        """RGB (3, row, column) of a web tile, held or from the service; None if the service has nothing there."""
+        name = self._name(tile)
+        content = held.get(name)
+        if content is None:
             content = self._ask(tile)
-            with replacing(path) as temporary:
-                temporary.write_bytes(content)
-        content = path.read_bytes()
+            self.store.put(name, content)
         try:
             return _decoded(content, self.config.tile_px) if content else None
         except PassingError as error:
-            raise SourceError(f"The stored web tile {path} is damaged: delete it and run again.") from error
+            place = self.store.place_of(name)
+            raise SourceError(f"The stored web tile {place} is damaged: delete it and run again.") from error
 
     def _ask(self, tile: WebTile) -> bytes:
         """The bytes of a web tile, checked; empty where there is none."""

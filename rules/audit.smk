@@ -75,7 +75,7 @@ rule audit_imagery:
     params:
         provider=provider_params(),
         files=content(*settings.imagery.files, *image_list()),
-        store="results/imagery",
+        store=STORE,
         code=code_of("acquire_audit_imagery"),
     script:
         "../scripts/acquire_audit_imagery.py"
@@ -99,6 +99,8 @@ rule audit_review:
         imagery=per_tile("audit_imagery.json"),
     output:
         review="<results>/audit/review/review.csv",
+        outlines="<results>/audit/review/chips.geojson",
+        pictures=directory("<results>/audit/review/pictures"),
     log:
         "<logs>/audit_review.log",
         record="<jobs>/audit_review.json",
@@ -108,7 +110,7 @@ rule audit_review:
         mem_mb=2048,
         runtime=30,
     params:
-        store="results/imagery",
+        store=STORE,
         code=code_of("write_audit_review"),
     script:
         "../scripts/write_audit_review.py"

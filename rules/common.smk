@@ -6,6 +6,8 @@ No rules here. The tiles are known before any job runs, so there is no checkpoin
 import sys
 from pathlib import Path
 
+from snakemake.settings.types import SharedFSUsage
+
 from kilnscan.aoi import area_of, area_on_mosaic
 from kilnscan.config import is_remote, load_config
 from kilnscan.errors import ConfigError, KilnscanError
@@ -21,6 +23,78 @@ def made_here(path):
     return str(path).startswith("results/")
 
 
+def storage_prefix():
+    """Where results lie if not in this folder: --default-storage-prefix; None if there is no such storage."""
+    place = workflow.storage_settings
+    return place.default_storage_provider and place.default_storage_prefix.rstrip("/")
+
+
+STORE = f"{storage_prefix()}/results/imagery" if storage_prefix() else "results/imagery"
+"""Where chips are kept (`kilnscan.store`). No output follows from it, so no rule watches it."""
+
+
+def link_results():
+    """Give the results a job fetches from storage the names that configuration and tables know them by."""
+    provider = workflow.storage_registry.default_storage_provider
+    name = Path("results")
+    if not (name.exists() or name.is_symlink()):
+        name.symlink_to(provider.object(f"{storage_prefix()}/results").local_path())
+
+
+def look_again_for_folders():
+    """Let the S3 plugin find a folder that was not there when it first looked: it takes it for a missing file for ever.
+
+    Seen in snakemake-storage-plugin-s3 0.3.6, where every `directory()` that a job elsewhere makes counts as missing.
+    """
+    kind = workflow.storage_registry.default_storage_provider.get_storage_object_cls()
+    exists = kind.exists
+
+    def looking_again(self):
+        self._is_dir = getattr(self, "_is_dir", None) or None
+        return exists(self)
+
+    kind.exists = looking_again
+
+
+if storage_prefix():
+    look_again_for_folders()
+if storage_prefix() and workflow.remote_exec:
+    link_results()
+
+SENT_MB = 10
+"""Larger files Snakemake leaves out of the sources that it sends to jobs."""
+
+
+def send(key, paths):
+    """See that files which `key` names reach jobs that do not share this file system: they travel with the sources.
+
+    Raises ConfigError if one cannot.
+    """
+    if SharedFSUsage.SOURCES in workflow.storage_settings.shared_fs_usage:
+        return
+    for path in map(str, paths):
+        if is_remote(path) or made_here(path) or not Path(path).is_file():
+            continue
+        megabytes = Path(path).stat().st_size / 1e6
+        outside = Path(path).is_absolute() or ".." in Path(path).parts
+        if outside or megabytes > SENT_MB:
+            why = "lies outside this folder" if outside else f"has {megabytes:.0f} MB"
+            copy = f"{storage_prefix()}/results/models/{Path(path).name}"
+            instead = (
+                f"copy it to {copy} and name it results/models/{Path(path).name}"
+                if key.endswith(".model")
+                else "put it on S3 and name it s3://BUCKET/KEY"
+            )
+            raise ConfigError(
+                f"`{key}` names {path}, which {why}: jobs that do not share this file system only get files of up to "
+                f"{SENT_MB} MB from this folder; {instead}."
+            )
+        # what lies beside it under the same name belongs to it: a shapefile's parts, a model's card
+        workflow.configfiles.extend(
+            Path(path).absolute().parent.glob(f"{Path(path).stem}.*")
+        )
+
+
 def check_files(key, paths):
     """Raise ConfigError if a file that `key` names is neither there, nor remote, nor made by the workflow."""
     for path in paths:
@@ -28,6 +102,7 @@ def check_files(key, paths):
             raise ConfigError(
                 f"`{key}` names {path}, which does not exist: check the folder and the spelling."
             )
+    send(key, paths)
 
 
 def check_answers(answers):
@@ -69,6 +144,16 @@ try:
         "exposure",
         filter(None, (settings.exposure.schools, settings.exposure.population)),
     )
+    send("region.aoi", [settings.region.aoi])
+    send("screen.model", [settings.screen.model])
+    send("detect.model", [settings.detect.model])
+    if settings.sentinel2.source == "mosaic":
+        send("sentinel2.path", settings.sentinel2.paths)
+    else:
+        send("sentinel2.catalog", [settings.sentinel2.catalog])
+    for region in settings.train.regions if settings.train else []:
+        named = (region.mosaic, region.labels, region.decisions)
+        send("train.regions", filter(None, named))
     area = area_of(settings.region)
     if settings.sentinel2.source == "mosaic":
         area = area_on_mosaic(area, settings.sentinel2.paths)
@@ -102,10 +187,11 @@ def code_of(script):
 def closing_words():
     """What a run ends with: where the results are and how to look at them."""
     results = Path("results") / settings.region.name
-    if (
-        "status" in workflow.dag_settings.targets
-        or not (results / "site" / "index.html").is_file()
-    ):
+    if "status" in workflow.dag_settings.targets:
+        return ""
+    if storage_prefix():
+        return f"\nkilns, one row each, and the map:  {storage_prefix()}/{results}/atlas/kilns.gpkg and /site/\n"
+    if not (results / "site" / "index.html").is_file():
         return ""
     from kilnscan.atlas import (
         ledger_words,
@@ -230,6 +316,13 @@ def catalog(wildcards):
     )
 
 
+def scene_files(wildcards):
+    """The scenes of a landscape, which its catalogue names; others are streamed from where they lie."""
+    catalog = getattr(settings.sentinel2, "catalog", "")
+    folder = Path(catalog).parent / "sentinel2"
+    return [ancient(str(folder))] if catalog.startswith("results/landscape/") else []
+
+
 def mosaic_content():
     """Content names of composites, so that a changed one is noticed whatever its date."""
     if settings.sentinel2.source == "stac":
@@ -239,6 +332,8 @@ def mosaic_content():
 
 def provider_files(wildcards):
     """The provider's files, if it has any here."""
+    if settings.imagery.provider == "sentinel2":
+        return scene_files(wildcards)
     return local_files([*settings.imagery.files, *image_list()])
 
 
@@ -317,7 +412,10 @@ def training_files(wildcards):
     for region in training_regions(wildcards):
         folder = region["folder"]
         files += (
-            [f"{folder}/catalog.json", f"{folder}/truth.geojson"]
+            [
+                f"{folder}/{part}"
+                for part in ("catalog.json", "sentinel2", "truth.geojson")
+            ]
             if folder
             else [region["mosaic"], region["labels"]]
         )

@@ -27,7 +27,7 @@ rule detect:
         resolution_m=settings.detect.resolution_m,
         device=settings.detect.device,
         on_pixels=settings.detect.on_pixels,
-        store="results/imagery",
+        store=STORE,
         code=code_of("detect_kilns"),
     script:
         "../scripts/detect_kilns.py"

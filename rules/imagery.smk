@@ -26,7 +26,7 @@ rule imagery:
     params:
         provider=provider_params(),
         files=content(*settings.imagery.files, *image_list()),
-        store="results/imagery",
+        store=STORE,
         code=code_of("acquire_imagery"),
     script:
         "../scripts/acquire_imagery.py"

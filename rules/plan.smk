@@ -30,7 +30,7 @@ rule plan_orders:
         plan=settings.plan.model_dump(mode="json"),
         provider=settings.imagery.model_dump(mode="json", exclude={"show", "budget"}),
         resolution_m=settings.detect.resolution_m,
-        store="results/imagery",
+        store=STORE,
         area_km2=sum(tile.own.area for tile in tiles.values()) / 1e6,
         content=content(
             settings.detect.model,
@@ -54,6 +54,6 @@ rule plan:
     conda:
         "../envs/core.yaml"
     params:
-        store="results/imagery",
+        store=STORE,
     script:
         "../scripts/print_plan.py"

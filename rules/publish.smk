@@ -25,7 +25,7 @@ rule publish:
         gpkg="<results>/atlas/kilns.gpkg",
         geoparquet="<results>/atlas/kilns.geoparquet",
         provenance="<results>/atlas/provenance.json",
-        index="<results>/site/index.html",
+        site=directory("<results>/site"),
     log:
         "<logs>/publish.log",
         record="<jobs>/publish.json",
@@ -44,6 +44,7 @@ rule publish:
                 for path in (model, Path(model).with_suffix(".md"))
             ]
         ),
+        store=STORE,
         site=content_name(f"{workflow.basedir}/site/dist/app.js"),
         code=code_of("publish_atlas"),
     script:

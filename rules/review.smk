@@ -51,7 +51,7 @@ rule review:
         most=settings.review.most,
         types=settings.kiln_types,
         pictures=settings.review.pictures,
-        store="results/imagery",
+        store=STORE,
         code=code_of("choose_review"),
     script:
         "../scripts/choose_review.py"

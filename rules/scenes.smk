@@ -62,6 +62,7 @@ rule freeze_scenes:
 rule write_composite:
     """The composite that a tile is screened on, as a file: only if asked for."""
     input:
+        scene_files,
         scenes="<results>/tiles/{tile}/scenes.json",
     output:
         composite="<results>/tiles/{tile}/composite.tif",

@@ -8,6 +8,7 @@ Makes: <results>/tiles/<tile>/screen.tif, quicklook.tif (a small picture) and se
 rule screen:
     """Screen one tile, streaming its scenes."""
     input:
+        scene_files,
         scenes="<results>/tiles/{tile}/scenes.json",
         model=outside(settings.screen.model),
     output:

@@ -1,7 +1,5 @@
 """Acquire the imagery around the sampled chips that a tile owns."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from kilnscan.audit import windows_around_chips
@@ -9,6 +7,7 @@ from kilnscan.config import load_config
 from kilnscan.console import job
 from kilnscan.files import read_json, write_json
 from kilnscan.imagery import acquire_for_tile, chips_km2
+from kilnscan.store import open_store
 
 
 def main(inputs: dict[str, str], imagery: str, config: dict, store: str) -> dict:
@@ -17,7 +16,7 @@ def main(inputs: dict[str, str], imagery: str, config: dict, store: str) -> dict
     chips = [(chip["i"], chip["j"]) for chip in sample["chips"] if tuple(chip.values())[:3] in owned]
     settings, scenes, lost = load_config(config), read_json(inputs["scenes"]), read_json(inputs["seen"])["lost"]
     windows = windows_around_chips(chips)
-    acquired = acquire_for_tile(scenes, lost, windows, settings.imagery, Path(store), settings.region.name)
+    acquired = acquire_for_tile(scenes, lost, windows, settings.imagery, open_store(store), settings.region.name)
     write_json(imagery, acquired)
     return {"chips": len(acquired["chips"]), "km2": chips_km2(acquired)}
 

@@ -8,6 +8,7 @@ from kilnscan.detector import Detector
 from kilnscan.files import read_json
 from kilnscan.review import choose
 from kilnscan.review_layouts import write_review
+from kilnscan.store import open_store
 from kilnscan.tables import read_table
 
 
@@ -18,7 +19,8 @@ def main(inputs: dict, table: str, params: dict) -> None:
     settings, told = params | {"shift_m": shift}, (params["decisions"], params["type_column"], shift)
     known = corrected_reference(params["reference"], *told) if params["reference"] else None
     chosen = choose(*tables, known, imagery, settings, answered_windows(inputs["answers"]))
-    write_review(Path(table).parent, *chosen, imagery, Path(params["store"]), params["types"], params["pictures"])
+    store = open_store(params["store"])
+    write_review(Path(table).parent, *chosen, imagery, store, params["types"], params["pictures"])
     print(f"\nreview: {len(chosen[0])} windows to look at; docs/review.md tells how\n  {table}\n", flush=True)
 
 

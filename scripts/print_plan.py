@@ -7,11 +7,12 @@ from kilnscan.console import job
 from kilnscan.files import read_json
 from kilnscan.plan import budget_words
 from kilnscan.spending import Purse
+from kilnscan.store import open_store
 
 
 def main(plan: str, words: str, config: dict, store: str) -> None:
     settings = load_config(config)
-    purse = Purse.of(settings.imagery, Path(store), settings.region.name)
+    purse = Purse.of(settings.imagery, open_store(store), settings.region.name)
     print(f"\n{Path(words).read_text(encoding='utf-8')}")
     print(budget_words(read_json(plan), settings.imagery.budget, purse.spent() if purse else 0.0), flush=True)
 

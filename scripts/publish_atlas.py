@@ -2,10 +2,11 @@
 
 from kilnscan.console import job
 from kilnscan.products import publish_atlas
+from kilnscan.store import open_store
 
 
 def main(inputs: dict, outputs: dict, params: dict) -> None:
-    publish_atlas(inputs, outputs, params["config"], params["models"])
+    publish_atlas(inputs, outputs, params["config"], params["models"], open_store(params["store"]))
 
 
 if "snakemake" in globals():

@@ -170,6 +170,6 @@ class S3:
 def s3_server(work: Path) -> Iterator[S3]:
     """An empty S3 (moto's)."""
     port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)]
+    command = [sys.executable, str(Path(__file__).with_name("s3.py")), str(port)]
     with running(command, f"http://{HOST}:{port}/moto-api/", work / "s3.log"):
         yield S3(f"http://{HOST}:{port}")

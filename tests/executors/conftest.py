@@ -1,14 +1,33 @@
-"""Executors are tested against servers on this machine."""
+"""The image, and what the demo gives on this machine: made once for all tests."""
 
-from collections.abc import Iterator
+import os
+import shutil
+from pathlib import Path
 
 import pytest
-import pytest_socket
+
+from tests.executors.cloud import ROOT, Head, build_image, clone
+
+HERE = Path(__file__).parent
 
 
-@pytest.fixture(scope="session", autouse=True)
-def sockets() -> Iterator[None]:
-    """Sockets are open here, before any server starts."""
-    pytest_socket.enable_socket()
-    yield
-    pytest_socket.disable_socket(allow_unix_socket=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.enable_socket)
+
+
+@pytest.fixture(scope="session")
+def image() -> Path:
+    """The image of the jobs."""
+    if not shutil.which("bwrap"):
+        pytest.skip("bubblewrap is not installed: apt-get install bubblewrap")
+    return build_image(Path(os.environ.get("KILNSCAN_IMAGE", ROOT / ".image")))
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of the demo, run on this machine: what all else is compared with."""
+    head = Head(clone(tmp_path_factory.mktemp("local") / "kilnscan"), dict(os.environ))
+    head.snakemake()
+    return head.folder / "results"

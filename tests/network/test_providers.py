@@ -14,11 +14,12 @@ from rasterio.warp import transform, transform_bounds
 
 from kilnscan.config import Imagery
 from kilnscan.errors import CatalogueError, ConfigError, ImageryError, SourceError
-from kilnscan.imagery import acquire, acquire_for_tile, read_chip
+from kilnscan.imagery import acquire, acquire_for_tile, read_chips
 from kilnscan.lattice import CHIP_M, chip_bounds
 from kilnscan.spending import Purse
 from kilnscan.stac_imagery import Image as VendorImage
 from kilnscan.stac_imagery import StacImages
+from kilnscan.store import Folder
 from kilnscan.web import gdal_patience
 from kilnscan.xyz import HALF_M, TileService
 
@@ -92,7 +93,7 @@ def service(url, **more):
 
 def fetch(config, store, chips=CHIPS, region="r"):
     """Acquire chips of a tile service."""
-    provider = TileService(config, EPSG, store / "web-tiles")
+    provider = TileService(config, EPSG, store)
     return acquire(provider, "xyz", EPSG, list(chips), store, Purse.of(config, store, region))
 
 
@@ -101,10 +102,10 @@ def contents(store):
 
 
 def test_chips_of_a_tile_service_show_what_the_world_looks_like(http_server, tiles, tmp_path):
-    got = fetch(service(http_server(tiles)), tmp_path / "store")
+    got = fetch(service(http_server(tiles)), Folder(tmp_path / "store"))
     assert not got.missing
     for chip, key in got.chips.items():
-        pixels, valid = read_chip(tmp_path / "store" / f"{key}.tif")
+        pixels, valid = read_chips([key], Folder(tmp_path / "store"))[key]
         assert valid.all()
         assert np.abs(pixels - expected(chip, 1.0)).max() <= 2
 
@@ -112,26 +113,26 @@ def test_chips_of_a_tile_service_show_what_the_world_looks_like(http_server, til
 def test_no_web_tile_is_asked_for_twice_whatever_is_asked(http_server, tiles, tmp_path, faults):
     with_log = faults(http_server(tiles))
     config = service(with_log.url)
-    fetch(config, tmp_path / "store", CHIPS[:2])
-    fetch(config, tmp_path / "store", CHIPS)
-    fetch(config, tmp_path / "store", CHIPS)
+    fetch(config, Folder(tmp_path / "store"), CHIPS[:2])
+    fetch(config, Folder(tmp_path / "store"), CHIPS)
+    fetch(config, Folder(tmp_path / "store"), CHIPS)
     asked = [entry.path for entry in with_log.log]
     assert len(asked) == len(set(asked)) > 0
 
 
 def test_a_chip_does_not_depend_on_its_company(http_server, tiles, tmp_path):
     config = service(http_server(tiles))
-    alone, together = fetch(config, tmp_path / "a", CHIPS[2:3]), fetch(config, tmp_path / "b")
+    alone, together = fetch(config, Folder(tmp_path / "a"), CHIPS[2:3]), fetch(config, Folder(tmp_path / "b"))
     assert contents(tmp_path / "a").items() <= contents(tmp_path / "b").items()
     assert alone.chips[CHIPS[2]] == together.chips[CHIPS[2]]
 
 
 def test_faults_change_no_pixel(http_server, tiles, tmp_path, faults):
     web = http_server(tiles)
-    fetch(service(web), tmp_path / "good")
+    fetch(service(web), Folder(tmp_path / "good"))
     bad = faults(web, rate=0.4, kinds=("429", "500", "503", "reset", "reset-mid", "truncated", "garbage"))
     config = service(bad.url)
-    got = fetch(config, tmp_path / "bad")
+    got = fetch(config, Folder(tmp_path / "bad"))
     assert bad.faults and not got.missing
     assert sorted(contents(tmp_path / "bad").values()) == sorted(contents(tmp_path / "good").values())
 
@@ -145,13 +146,13 @@ def test_a_service_that_refuses_fails_with_one_sentence_without_the_key(
 ):
     bad = faults(http_server(tiles), broken={"png": status})
     with pytest.raises(SourceError, match=said) as failure:
-        fetch(service(bad.url), tmp_path / "store")
+        fetch(service(bad.url), Folder(tmp_path / "store"))
     assert KEY not in str(failure.value) and "{key}" in str(failure.value)
 
 
 def test_the_key_is_nowhere_in_the_store(http_server, tiles, tmp_path):
     config = service(http_server(tiles), price_per_1000_requests=2, budget=5)
-    fetch(config, tmp_path / "store")
+    fetch(config, Folder(tmp_path / "store"))
     files = [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
     assert len(files) > 5
     assert not any(KEY.encode() in path.read_bytes() or KEY in path.name for path in files)
@@ -160,21 +161,21 @@ def test_the_key_is_nowhere_in_the_store(http_server, tiles, tmp_path):
 def test_a_missing_key_is_named(http_server, tiles, tmp_path, monkeypatch):
     monkeypatch.delenv("VENDOR_KEY")
     with pytest.raises(ConfigError, match="VENDOR_KEY"):
-        fetch(service(http_server(tiles)), tmp_path / "store")
+        fetch(service(http_server(tiles)), Folder(tmp_path / "store"))
 
 
 @pytest.mark.parametrize("key", ["two words", "tab\there", "\u2028", ""])
 def test_what_is_no_key_is_refused_and_not_quoted(http_server, tiles, tmp_path, monkeypatch, key):
     monkeypatch.setenv("VENDOR_KEY", key)
     with pytest.raises(ConfigError, match="VENDOR_KEY") as failure:
-        fetch(service(http_server(tiles)), tmp_path / "store")
+        fetch(service(http_server(tiles)), Folder(tmp_path / "store"))
     assert not key or key not in str(failure.value)
 
 
 def test_a_key_read_from_a_file_may_end_with_a_newline(http_server, tiles, tmp_path, monkeypatch, faults):
     monkeypatch.setenv("VENDOR_KEY", f"{KEY}\n")
     with_log = faults(http_server(tiles))
-    fetch(service(with_log.url), tmp_path / "store", CHIPS[:1])
+    fetch(service(with_log.url), Folder(tmp_path / "store"), CHIPS[:1])
     assert all(entry.path.endswith(f"?key={KEY}") for entry in with_log.log)
 
 
@@ -185,7 +186,7 @@ def test_chips_across_the_antimeridian_need_few_tiles(epsg, x, tmp_path):
     lon, _ = transform(f"EPSG:{epsg}", "EPSG:4326", [x], [y])
     east = x + (180 - lon[0] % 360) * 106_000  # the chip on the line itself
     chip = (int(east // CHIP_M), int(y // CHIP_M))
-    grid, _ = TileService(config, epsg, tmp_path)._tiles_of(chip)
+    grid, _ = TileService(config, epsg, Folder(tmp_path))._tiles_of(chip)
     columns = {tile[1] for tile in grid.ravel()}
     assert grid.size <= 9 and columns <= {0, 1, 2**ZOOM - 2, 2**ZOOM - 1}
     assert {0, 2**ZOOM - 1} <= columns
@@ -194,34 +195,34 @@ def test_chips_across_the_antimeridian_need_few_tiles(epsg, x, tmp_path):
 def test_what_was_fetched_before_a_failure_is_kept(http_server, tiles, tmp_path, faults):
     web = http_server(tiles)
     near, far = (
-        set(TileService(service(web), EPSG, tmp_path)._tiles_of(chip)[0].ravel().tolist())
+        set(TileService(service(web), EPSG, Folder(tmp_path))._tiles_of(chip)[0].ravel().tolist())
         for chip in (CHIPS[0], CHIPS[3])
     )
     zoom, x, y = min(near - far)
     broken = faults(web, broken={f"/{zoom}/{x}/{y}.png": "500"})
     config = service(broken.url)
     with pytest.raises(SourceError):
-        fetch(config, tmp_path / "store", reversed(CHIPS))
+        fetch(config, Folder(tmp_path / "store"), reversed(CHIPS))
     before = [entry.path for entry in broken.log if entry.status == 200]
     broken.broken.clear()
     broken.clear()
-    assert not fetch(config, tmp_path / "store").missing
+    assert not fetch(config, Folder(tmp_path / "store")).missing
     assert before and not {entry.path for entry in broken.log} & set(before)
 
 
 def test_land_without_tiles_is_missing_and_not_asked_for_again(http_server, tmp_path, faults):
     (tmp_path / "empty").mkdir()
     with_log = faults(http_server(tmp_path / "empty"))
-    first = fetch(service(with_log.url), tmp_path / "store", CHIPS[:1])
+    first = fetch(service(with_log.url), Folder(tmp_path / "store"), CHIPS[:1])
     asked = with_log.requests
-    second = fetch(service(with_log.url), tmp_path / "store", CHIPS[:1])
+    second = fetch(service(with_log.url), Folder(tmp_path / "store"), CHIPS[:1])
     assert first.missing == second.missing == CHIPS[:1] and asked == with_log.requests > 0
 
 
 def test_black_pictures_are_missing_and_counted(http_server, tiles, tmp_path):
     for tile in web_tiles(CHIPS):
         paint(tiles, tile, np.zeros((256, 256, 3), np.uint8))
-    got = fetch(service(http_server(tiles)), tmp_path / "store")
+    got = fetch(service(http_server(tiles)), Folder(tmp_path / "store"))
     assert got.missing == CHIPS and got.black == len(CHIPS) and not contents(tmp_path / "store")
 
 
@@ -236,7 +237,7 @@ def test_what_is_no_web_tile_is_refused(http_server, tiles, tmp_path, kind, monk
     for path in tiles.rglob("*.png"):
         path.write_bytes(wrong)
     with pytest.raises(SourceError):
-        fetch(service(http_server(tiles)), tmp_path / "store")
+        fetch(service(http_server(tiles)), Folder(tmp_path / "store"))
     assert not contents(tmp_path / "store")
 
 
@@ -248,9 +249,9 @@ def _png(side):
 
 def test_a_budget_stops_before_it_is_passed_and_keeps_what_was_bought(http_server, tiles, tmp_path, faults):
     with_log = faults(http_server(tiles))
-    store = tmp_path / "store"
+    store = Folder(tmp_path / "store")
     priced = {"price_per_1000_requests": 1000.0}  # one a tile
-    one = len(TileService(service(with_log.url, **priced), EPSG, store / "web-tiles").charges({CHIPS[0]: "x"}))
+    one = len(TileService(service(with_log.url, **priced), EPSG, store).charges({CHIPS[0]: "x"}))
     fetch(service(with_log.url, budget=one, **priced), store, CHIPS[:1])
     assert with_log.requests == one
     with pytest.raises(ImageryError, match=rf"budget of {one}\.00 EUR would be passed: {one}\.00 are spent"):
@@ -325,10 +326,10 @@ def test_chips_are_cut_from_images_in_any_crs(vendor, stac_api, tmp_path, epsg):
     folder, web = vendor
     place = image(folder, "a.tif", epsg=epsg)
     api = stac_api([item("a", f"{web}/a.tif", place)])
-    got = bring(images(api), tmp_path / "store")
+    got = bring(images(api), Folder(tmp_path / "store"))
     assert not got.missing
     for chip, key in got.chips.items():
-        pixels, valid = read_chip(tmp_path / "store" / f"{key}.tif")
+        pixels, valid = read_chips([key], Folder(tmp_path / "store"))[key]
         assert valid.all() and np.abs(pixels - expected(chip, 1.0)).max() <= 3
 
 
@@ -355,19 +356,19 @@ def test_what_one_image_lacks_another_fills(vendor, tmp_path):
         item("west", f"{web}/west.tif", image(folder, "west.tif", bounds=west), day="2025-06-01"),
         item("all", f"{web}/all.tif", image(folder, "all.tif")),
     ]
-    got = bring(images(listed(tmp_path / "list.json", *features)), tmp_path / "store")
+    got = bring(images(listed(tmp_path / "list.json", *features)), Folder(tmp_path / "store"))
     assert not got.missing
     for chip, key in got.chips.items():
-        pixels, valid = read_chip(tmp_path / "store" / f"{key}.tif")
+        pixels, valid = read_chips([key], Folder(tmp_path / "store"))[key]
         assert valid.all() and np.abs(pixels - expected(chip, 1.0)).max() <= 3
 
 
 def test_faults_of_the_image_server_change_no_pixel(vendor, tmp_path, faults):
     folder, web = vendor
     place = image(folder, "a.tif")
-    good = bring(images(listed(tmp_path / "good.json", item("a", f"{web}/a.tif", place))), tmp_path / "good")
+    good = bring(images(listed(tmp_path / "good.json", item("a", f"{web}/a.tif", place))), Folder(tmp_path / "good"))
     bad = faults(web, rate=0.3, kinds=("429", "500", "503", "reset"))
-    got = bring(images(listed(tmp_path / "bad.json", item("a", f"{bad.url}/a.tif", place))), tmp_path / "bad")
+    got = bring(images(listed(tmp_path / "bad.json", item("a", f"{bad.url}/a.tif", place))), Folder(tmp_path / "bad"))
     assert bad.faults and not good.missing and not got.missing
     assert sorted(contents(tmp_path / "bad").values()) == sorted(contents(tmp_path / "good").values())
 
@@ -379,7 +380,7 @@ def test_a_broken_image_fails_with_one_sentence(vendor, tmp_path, faults, kind, 
     place = image(folder, "a.tif")
     bad = faults(web, broken={"a.tif": kind})
     with pytest.raises(ImageryError, match=r"a\.tif"):
-        bring(images(listed(tmp_path / "list.json", item("a", f"{bad.url}/a.tif", place))), tmp_path / "store")
+        bring(images(listed(tmp_path / "list.json", item("a", f"{bad.url}/a.tif", place))), Folder(tmp_path / "store"))
     assert not contents(tmp_path / "store")
 
 
@@ -387,7 +388,7 @@ def test_an_image_that_lies_elsewhere_than_its_item_says_is_missing(vendor, tmp_
     folder, web = vendor
     image(folder, "a.tif", bounds=(700_000, 3_000_000, 701_000, 3_001_000))
     right = image(folder, "b.tif")
-    got = bring(images(listed(tmp_path / "list.json", item("a", f"{web}/a.tif", right))), tmp_path / "store")
+    got = bring(images(listed(tmp_path / "list.json", item("a", f"{web}/a.tif", right))), Folder(tmp_path / "store"))
     assert got.missing == CHIPS
 
 
@@ -407,14 +408,14 @@ def test_a_strangers_vrt_is_not_opened(vendor, tmp_path):
         f"<GeoTransform>{geo}</GeoTransform>{bands}</VRTDataset>"
     )
     with pytest.raises(ImageryError, match="Cannot open"):
-        bring(images(listed(tmp_path / "list.json", item("a", f"{web}/a.tif", place))), tmp_path / "store")
+        bring(images(listed(tmp_path / "list.json", item("a", f"{web}/a.tif", place))), Folder(tmp_path / "store"))
 
 
 @pytest.mark.parametrize("href", ["file:///etc/passwd", "/etc/passwd", "http://192.168.0.1/a.tif", "../../a.tif"])
 def test_links_that_lead_astray_are_refused(tmp_path, href):
     place = ((4399 * CHIP_M, 18_999 * CHIP_M, 4403 * CHIP_M, 19_003 * CHIP_M), EPSG)
     with pytest.raises(CatalogueError, match="links to"):
-        bring(images(listed(tmp_path / "list.json", item("a", href, place))), tmp_path / "store")
+        bring(images(listed(tmp_path / "list.json", item("a", href, place))), Folder(tmp_path / "store"))
 
 
 def test_an_item_without_the_asset_says_so(tmp_path):
@@ -422,7 +423,7 @@ def test_an_item_without_the_asset_says_so(tmp_path):
     wrong = item("a", "a.tif", place)
     wrong["assets"] = {"data": wrong["assets"]["visual"]}
     with pytest.raises(CatalogueError, match=r"no asset 'visual'.*imagery\.asset"):
-        bring(images(listed(tmp_path / "list.json", wrong)), tmp_path / "store")
+        bring(images(listed(tmp_path / "list.json", wrong)), Folder(tmp_path / "store"))
 
 
 def test_footprints_that_promise_too_much_and_items_that_say_little_are_borne(vendor, tmp_path):
@@ -435,9 +436,9 @@ def test_footprints_that_promise_too_much_and_items_that_say_little_are_borne(ve
     terse["properties"] = {"datetime": None, "start_datetime": "2025-02-01T00:00:00Z", "eo:cloud_cover": None}
     terse["geometry"] = {"type": "MultiPolygon", "coordinates": [terse["geometry"]["coordinates"]]}
     foreign = item("foreign", f"{web}/west.tif", whole, day="2025-07-01") | {"collection": "another"}
-    got = bring(images(listed(tmp_path / "list.json", boastful, terse, foreign)), tmp_path / "store")
+    got = bring(images(listed(tmp_path / "list.json", boastful, terse, foreign)), Folder(tmp_path / "store"))
     assert not got.missing
-    assert all(read_chip(tmp_path / "store" / f"{key}.tif")[1].all() for key in got.chips.values())
+    assert all(read_chips([key], Folder(tmp_path / "store"))[key][1].all() for key in got.chips.values())
 
 
 def test_a_newer_image_is_no_reason_to_pay_again(vendor, tmp_path, faults):
@@ -447,10 +448,10 @@ def test_a_newer_image_is_no_reason_to_pay_again(vendor, tmp_path, faults):
     first = item("a", f"{files.url}/a.tif", place)
     config = images(listed(tmp_path / "list.json", first), price_per_km2=100, budget=100)
     scenes = {"tile": {"id": "t", "epsg": EPSG}}
-    before = acquire_for_tile(scenes, [], [(4401, 19_001)], config, tmp_path / "store", "r")
+    before = acquire_for_tile(scenes, [], [(4401, 19_001)], config, Folder(tmp_path / "store"), "r")
     files.clear()
     listed(tmp_path / "list.json", first, item("b", f"{files.url}/a.tif", place, day="2025-09-09"))
-    after = acquire_for_tile(scenes, [], [(4401, 19_001)], config, tmp_path / "store", "r")
+    after = acquire_for_tile(scenes, [], [(4401, 19_001)], config, Folder(tmp_path / "store"), "r")
     assert after == before and not files.log
     assert set(map(tuple, after["chip_dates"].values())) == {("2025-01-05",)}
 
@@ -461,12 +462,12 @@ def test_the_key_goes_to_the_catalogues_own_host_only(vendor, stac_api, tmp_path
     files = faults(web)
     elsewhere = files.url.replace("127.0.0.1", "localhost")
     api = faults(stac_api([item("a", f"{files.url}/a.tif", place)]))
-    bring(images(api.url, key_env="VENDOR_KEY"), tmp_path / "store")
+    bring(images(api.url, key_env="VENDOR_KEY"), Folder(tmp_path / "store"))
     assert api.log and all(entry.signed for entry in api.log)
     assert files.log and not any(entry.signed for entry in files.log), "another port is another address"
     files.clear()
     catalog = listed(tmp_path / "list.json", item("a", f"{elsewhere}/a.tif", place))
-    bring(images(catalog, key_env="VENDOR_KEY"), tmp_path / "other")
+    bring(images(catalog, key_env="VENDOR_KEY"), Folder(tmp_path / "other"))
     assert files.log and not any(entry.signed for entry in files.log)
 
 
@@ -479,11 +480,11 @@ def test_a_chip_of_a_catalogue_is_fetched_and_paid_once(vendor, tmp_path, faults
     )
     scenes = {"tile": {"id": "t", "epsg": EPSG}}
     windows = [(4401, 19_001)]
-    first = acquire_for_tile(scenes, [], windows, config, tmp_path / "store", "r")
+    first = acquire_for_tile(scenes, [], windows, config, Folder(tmp_path / "store"), "r")
     asked = files.requests
-    second = acquire_for_tile(scenes, [], windows, config, tmp_path / "store", "r")
+    second = acquire_for_tile(scenes, [], windows, config, Folder(tmp_path / "store"), "r")
     assert first == second and files.requests == asked > 0
-    assert Purse.of(config, tmp_path / "store", "r").spent() == pytest.approx(4 * CHIP_M**2 / 1e6 * 100)
+    assert Purse.of(config, Folder(tmp_path / "store"), "r").spent() == pytest.approx(4 * CHIP_M**2 / 1e6 * 100)
     assert first["licence"] == RIGHTS["licence"] and first["dates"] == ["2025-01-05"]
 
 
@@ -504,7 +505,7 @@ def test_a_key_does_not_travel_in_the_clear(tmp_path):
 
 
 def test_jobs_side_by_side_stay_within_the_budget(tmp_path):
-    purse = Purse(tmp_path / "spending.sqlite", "r", 10.0, "EUR")
+    purse = Purse(Folder(tmp_path), "r", 10.0, "EUR")
 
     def buy(number):
         try:

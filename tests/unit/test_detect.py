@@ -10,6 +10,7 @@ from affine import Affine
 
 from kilnscan.detect import detect_tile
 from kilnscan.detector import DETECTION
+from kilnscan.store import Folder
 from tests.unit.test_pieces import Brightest
 
 WINDOW = (2812, 13125)  # centred on 449 920, 2 100 000
@@ -52,7 +53,7 @@ def imagery(tmp_path):
 
 def test_a_box_in_the_middle_lies_on_the_windows_centre(imagery, tmp_path):
     # 50 by 22 pixels of 2 m, along the picture's x axis: from east to west
-    found = detect_tile(imagery(), tmp_path, Canned([(80, 80, 50, 22, 0.0, 0.9, 1)]), None)
+    found = detect_tile(imagery(), Folder(tmp_path), Canned([(80, 80, 50, 22, 0.0, 0.9, 1)]), None)
     assert found[["type", "x", "y", "length_m", "width_m", "azimuth_deg"]].values.tolist() == [
         ["zigzag", 449_920, 2_100_000, 100, 44, 90]
     ]
@@ -62,7 +63,7 @@ def test_a_box_in_the_middle_lies_on_the_windows_centre(imagery, tmp_path):
 
 def test_angles_turn_clockwise_from_north(imagery, tmp_path):
     # down the picture and to the right is to the south-east: azimuth 135
-    found = detect_tile(imagery(), tmp_path, Canned([(100, 60, 50, 22, np.pi / 4, 0.9, 0)]), None)
+    found = detect_tile(imagery(), Folder(tmp_path), Canned([(100, 60, 50, 22, np.pi / 4, 0.9, 0)]), None)
     assert found["azimuth_deg"].tolist() == [135]
     assert (found["x"].iloc[0], found["y"].iloc[0]) == (449_960, 2_100_040)
     east = found.geometry.iloc[0].exterior.coords
@@ -71,7 +72,7 @@ def test_angles_turn_clockwise_from_north(imagery, tmp_path):
 
 def test_the_detector_sees_north_up_at_its_own_resolution(imagery, tmp_path):
     detector = Canned([])
-    detect_tile(imagery(missing=[(2811, 13124)]), tmp_path, detector, None)
+    detect_tile(imagery(missing=[(2811, 13124)]), Folder(tmp_path), detector, None)
     (picture,) = detector.seen
     assert picture.shape == (160, 160, 3)
     corners = [picture[r, c, 0] for r, c in ((0, 0), (0, 159), (159, 0), (159, 159))]
@@ -80,7 +81,7 @@ def test_the_detector_sees_north_up_at_its_own_resolution(imagery, tmp_path):
 
 def test_a_box_cut_by_the_windows_edge_is_left_to_another_window(imagery, tmp_path):
     found = detect_tile(
-        imagery(), tmp_path, Canned([(15, 80, 50, 22, 0.0, 0.9, 0), (25, 80, 50, 22, 0.0, 0.9, 0)]), None
+        imagery(), Folder(tmp_path), Canned([(15, 80, 50, 22, 0.0, 0.9, 0), (25, 80, 50, 22, 0.0, 0.9, 0)]), None
     )
     assert len(found) == 1
 
@@ -92,21 +93,21 @@ def test_a_kiln_has_its_size_whatever_the_detectors_windows(imagery, tmp_path, w
         pixels = chip.read()
         pixels[:, 200:300, 10:210] = 255
         chip.write(pixels)
-    found = detect_tile(described, tmp_path, Brightest(window_px), None)
+    found = detect_tile(described, Folder(tmp_path), Brightest(window_px), None)
     assert found[["x", "y", "length_m", "width_m"]].values.tolist() == [[449_975, 2_100_035, 100, 50]]
 
 
 @pytest.mark.parametrize("windows", [[], [list(WINDOW)]], ids=["no candidates", "no imagery"])
 def test_nothing_to_look_at_gives_an_empty_table(imagery, tmp_path, windows):
-    found = detect_tile(imagery() | {"windows": windows, "chips": []}, tmp_path, Canned([]), None)
-    full = detect_tile(imagery(), tmp_path, Canned([(80, 80, 50, 22, 0.0, 0.9, 1)]), None)
+    found = detect_tile(imagery() | {"windows": windows, "chips": []}, Folder(tmp_path), Canned([]), None)
+    full = detect_tile(imagery(), Folder(tmp_path), Canned([(80, 80, 50, 22, 0.0, 0.9, 1)]), None)
     assert len(found) == 0 and (found.dtypes == full.dtypes).all()
 
 
 def test_boxes_lie_where_the_labels_would_have_put_them_unless_told_to_stay(imagery, tmp_path):
     detector = Canned([(80, 80, 50, 22, 0.0, 0.9, 1)], label_shift_m=(4.0, -7.0))  # added to the labels in training
-    moved = detect_tile(imagery(), tmp_path, detector, None)
+    moved = detect_tile(imagery(), Folder(tmp_path), detector, None)
     assert moved[["x", "y"]].values.tolist() == [[449_916, 2_100_007]]
     assert moved.geometry.iloc[0].equals(shapely.box(449_866, 2_099_985, 449_966, 2_100_029))
-    stayed = detect_tile(imagery(), tmp_path, detector, None, on_pixels=True)
+    stayed = detect_tile(imagery(), Folder(tmp_path), detector, None, on_pixels=True)
     assert stayed[["x", "y"]].values.tolist() == [[449_920, 2_100_000]]

@@ -9,8 +9,9 @@ from kilnscan.composite import average, open_scenes
 from kilnscan.config import Imagery
 from kilnscan.errors import ImageryError
 from kilnscan.grid import Tile
-from kilnscan.imagery import Cog, Sentinel2, acquire, acquire_for_tile, read_chip
+from kilnscan.imagery import Cog, Sentinel2, acquire, acquire_for_tile, read_chips
 from kilnscan.lattice import CHIP_M, windows_of
+from kilnscan.store import Folder
 
 RIGHTS = {"licence": "CC0", "attribution": "nobody"}
 BOUNDS = (449_600, 2_096_000, 454_400, 2_100_800)
@@ -46,8 +47,8 @@ def counted(provider):
 
 def test_no_chip_is_fetched_twice(scenes, tmp_path):
     provider, fetched = counted(sentinel2(scenes))
-    first = acquire(provider, "sentinel2", 32645, [(2811, 13110), (2812, 13110)], tmp_path)
-    second = acquire(provider, "sentinel2", 32645, [(2812, 13110), (2813, 13110)], tmp_path)
+    first = acquire(provider, "sentinel2", 32645, [(2811, 13110), (2812, 13110)], Folder(tmp_path))
+    second = acquire(provider, "sentinel2", 32645, [(2812, 13110), (2813, 13110)], Folder(tmp_path))
     assert (first.fetched, second.fetched) == (2, 1)
     assert sorted(fetched) == [(2811, 13110), (2812, 13110), (2813, 13110)]
     assert first.chips[2812, 13110] == second.chips[2812, 13110]
@@ -55,12 +56,12 @@ def test_no_chip_is_fetched_twice(scenes, tmp_path):
 
 def test_a_chip_does_not_depend_on_what_else_is_fetched(scenes, tmp_path):
     chips = [(i, j) for i in range(2811, 2822) for j in range(13106, 13115)]
-    together = acquire(sentinel2(scenes), "sentinel2", 32645, chips, tmp_path / "a")
-    alone = acquire(sentinel2(scenes), "sentinel2", 32645, chips[40:41], tmp_path / "b")
+    together = acquire(sentinel2(scenes), "sentinel2", 32645, chips, Folder(tmp_path / "a"))
+    alone = acquire(sentinel2(scenes), "sentinel2", 32645, chips[40:41], Folder(tmp_path / "b"))
     key = alone.chips[chips[40]]
     assert together.chips[chips[40]] == key
     assert (tmp_path / "a" / f"{key}.tif").read_bytes() == (tmp_path / "b" / f"{key}.tif").read_bytes()
-    pixels, valid = read_chip(tmp_path / "b" / f"{key}.tif")
+    pixels, valid = read_chips([key], Folder(tmp_path / "b"))[key]
     assert pixels.shape == (3, 64, 64) and valid.all()
 
 
@@ -74,13 +75,13 @@ def test_land_without_imagery_is_listed_not_skipped(raster, tmp_path, scenes):
     path = raster("hr.tif", np.full((3, 640, 640), 9, np.uint8), left=449_600, top=2_097_600, pixel=0.5)
     config = Imagery(provider="cog", paths=[path], resolution_m=0.5, **RIGHTS)
     candidates = gpd.GeoDataFrame(geometry=[shapely.box(449_910, 2_097_400, 449_930, 2_097_420)], crs=32645)
-    record = acquire_for_tile(scenes, [], windows_of(candidates), config, tmp_path / "store")
+    record = acquire_for_tile(scenes, [], windows_of(candidates), config, Folder(tmp_path / "store"))
     assert sorted(record["missing"]) == [(2812, 13108), (2812, 13109)]
     assert [chip[:2] for chip in record["chips"]] == [[2811, 13108], [2811, 13109]]
 
 
 def test_a_tile_without_candidates_needs_nothing(scenes, tmp_path):
-    record = acquire_for_tile(scenes, [], [], Imagery(), tmp_path / "store")
+    record = acquire_for_tile(scenes, [], [], Imagery(), Folder(tmp_path / "store"))
     assert record["chips"] == record["windows"] == record["missing"] == []
 
 
@@ -95,7 +96,7 @@ def test_a_changed_file_is_another_source(raster):
 def test_a_damaged_chip_says_what_to_do(tmp_path):
     (tmp_path / "a.tif").write_bytes(b"II*\x00 half")
     with pytest.raises(ImageryError, match="delete it and run `snakemake -R imagery`"):
-        read_chip(tmp_path / "a.tif")
+        read_chips(["a"], Folder(tmp_path))
 
 
 def test_the_screens_pixels_must_hold_red_green_and_blue(scenes):

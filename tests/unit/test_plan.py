@@ -1,6 +1,7 @@
 """The plan says what the second stage would cost, and its prices come from a table that is checked."""
 
 import json
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -13,7 +14,9 @@ from kilnscan.errors import ConfigError
 from kilnscan.lattice import CHIP_M
 from kilnscan.plan import budget_words, make_plan, need_of, plan_words
 from kilnscan.prices import TABLE, read_prices
+from kilnscan.store import Folder
 
+STORE = Folder(Path("nowhere"))
 HEAD = "product,title,resolution_m,price_per_km2,currency,min_km2,max_km2,max_vertices,source,read_on"
 LINE = "a,A,0.5,10,EUR,5,,999,https://a.example,2026-01-01"
 
@@ -39,7 +42,7 @@ def test_the_plan_compares_orders_with_one_by_one_and_wall_to_wall(tmp_path, det
     near = candidates((500_000, 3_000_000), (500_900, 3_000_000))  # on vertices of the lattice: four chips each
     need = need_of([near], [], area_km2=100)
     config = Plan(prices=table(tmp_path, LINE))
-    plan, orders, polygons = make_plan(need, config, Imagery(), detector)
+    plan, orders, polygons = make_plan(need, config, Imagery(), detector, STORE)
     assert (plan["candidates"], plan["owned_chips"]) == (2, 0)
     (product,) = plan["products"]
     assert product["orders"] == len(orders) == len(polygons["a"]) == 1
@@ -54,17 +57,19 @@ def test_the_plan_compares_orders_with_one_by_one_and_wall_to_wall(tmp_path, det
 def test_what_is_owned_is_not_ordered_again(tmp_path, detector):
     both = candidates((500_000, 3_000_000), (540_000, 3_000_000))
     config = Plan(prices=table(tmp_path, LINE))
-    _, _, polygons = make_plan(need_of([both.iloc[:1]], [], 100), config, Imagery(), detector)
+    _, _, polygons = make_plan(need_of([both.iloc[:1]], [], 100), config, Imagery(), detector, STORE)
     polygons["a"].to_file(tmp_path / "bought.geojson", engine="pyogrio", RFC7946="YES")
     need = need_of([both], [str(tmp_path / "bought.geojson")], 100)
     assert len(need.owned[32643]) == len(need.chips[32643]) == 4
-    plan, *_ = make_plan(need, config, Imagery(), detector)
+    plan, *_ = make_plan(need, config, Imagery(), detector, STORE)
     assert plan["products"][0]["one_by_one"] == 50, "what is owned would not be ordered one by one either"
 
 
 def test_tiles_of_two_zones_share_a_plan_and_not_an_order(tmp_path, detector):
     tables = [candidates((500_000, 3_000_000)), candidates((500_000, 3_000_000), epsg=32644)]
-    plan, orders, _ = make_plan(need_of(tables, [], 100), Plan(prices=table(tmp_path, LINE)), Imagery(), detector)
+    plan, orders, _ = make_plan(
+        need_of(tables, [], 100), Plan(prices=table(tmp_path, LINE)), Imagery(), detector, STORE
+    )
     assert plan["chips"] == 8 and len(orders) == 2 and orders["order"].tolist() == [1, 2]
 
 
@@ -76,7 +81,7 @@ def test_tiles_that_share_a_window_pay_for_it_once():
 
 def test_a_region_without_candidates_costs_nothing(tmp_path, detector):
     config = Plan(prices=table(tmp_path, LINE))
-    plan, orders, polygons = make_plan(need_of([candidates()], [], 100), config, Imagery(), detector)
+    plan, orders, polygons = make_plan(need_of([candidates()], [], 100), config, Imagery(), detector, STORE)
     assert plan["chips"] == 0 and not len(orders) and not len(polygons["a"])
     assert plan["products"][0]["price"] == plan["products"][0]["least"] == 0
     assert "0 candidates" in plan_words(plan, "x")
@@ -90,7 +95,7 @@ def test_the_plan_says_whether_the_budget_will_do(tmp_path, detector, budget, sp
     need = need_of([candidates((500_000, 3_000_000))], [], 100)
     rights = {"licence": "L", "attribution": "A"}
     imagery = Imagery(provider="cog", paths="bought/*.tif", price_per_km2=50, **rights)
-    plan, *_ = make_plan(need, Plan(prices=table(tmp_path, LINE)), imagery, detector)
+    plan, *_ = make_plan(need, Plan(prices=table(tmp_path, LINE)), imagery, detector, STORE)
     assert plan["run"]["price"] == round(4 * CHIP_M**2 / 1e6 * 50, 2) == 5.12
     assert said in budget_words(plan, budget, spent)
 
@@ -126,7 +131,7 @@ def test_a_missing_table_is_refused(tmp_path):
 def test_orders_are_written_as_portals_read_them(tmp_path, detector):
     config = Plan(prices=table(tmp_path, LINE))
     need = need_of([candidates((500_000, 3_000_000))], [], 100)
-    _, _, polygons = make_plan(need, config, Imagery(), detector)
+    _, _, polygons = make_plan(need, config, Imagery(), detector, STORE)
     polygons["a"].to_file(tmp_path / "a.geojson", driver="GeoJSON", engine="pyogrio", RFC7946="YES")
     (feature,) = json.loads((tmp_path / "a.geojson").read_text())["features"]
     assert feature["geometry"]["type"] == "Polygon" and len(feature["geometry"]["coordinates"]) == 1

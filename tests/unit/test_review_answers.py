@@ -17,6 +17,7 @@ from kilnscan.obb import corners
 from kilnscan.review_answers import Answer, Source
 from kilnscan.review_layouts import write_review
 from kilnscan.review_marks import Mark, Window, from_rectangle, to_line, to_rectangle
+from kilnscan.store import Folder
 
 WINDOW, OTHER, EMPTY = (Window(32645, 2812 + n, 13125) for n in range(3))
 TYPES = ("FCBK", "zigzag", "clamp")
@@ -54,7 +55,7 @@ def review(tmp_path_factory: pytest.TempPathFactory) -> Path:
         OTHER.name: [Mark("clamp", quads[OTHER][::-1], 0.4)],
         EMPTY.name: [],
     }
-    write_review(folder, ranked, marks, imagery, folder / "store", TYPES, "/data/local-files/?d=images/")
+    write_review(folder, ranked, marks, imagery, Folder(folder / "store"), TYPES, "/data/local-files/?d=images/")
     return folder
 
 

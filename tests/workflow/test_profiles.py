@@ -30,7 +30,7 @@ def profile(name):
     return yaml.safe_load((ROOT / "profiles" / name / "profile.yaml").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", ["pcluster", "batch"])
+@pytest.mark.parametrize("name", ["pcluster", "batch", "basic-batch"])
 def test_a_profile_maps_every_rule_and_no_other(name):
     assert set(profile(name)["set-resources"]) == RULES
 
@@ -39,6 +39,16 @@ def test_batch_gets_memory_that_it_would_not_silently_change():
     settings = profile("batch")
     for rule, resources in settings["set-resources"].items():
         assert resources["mem_mb"] in FARGATE_MIB[settings["set-threads"].get(rule, 1)], rule
+
+
+def test_both_profiles_of_batch_ask_for_the_same():
+    one, other = profile("batch"), profile("basic-batch")
+    assert one["set-threads"] == other["set-threads"]
+    for rule, asked in other["set-resources"].items():
+        assert asked["aws_batch_vcpu"] == one["set-threads"].get(rule, 1), rule
+        assert asked["aws_batch_mem_mb"] == one["set-resources"][rule]["mem_mb"], rule
+        alike = profile("pcluster")["set-resources"][rule]["slurm_partition"]
+        assert asked.get("aws_batch_job_queue", other["aws-basic-batch-job-queue"]) == f"kilnscan-{alike}", rule
 
 
 @pytest.mark.parametrize("name", ["default", "pcluster"])
@@ -60,8 +70,23 @@ def s3(tmp_path, socket_enabled):
         }
 
 
+STORAGE = ["--default-storage-provider", "s3", "--default-storage-prefix", "s3://kilnscan/run"]
+
+
 def test_batch_plans_the_region_with_its_files_in_s3(project, s3):
     shutil.rmtree(project.folder / "results")
-    storage = ["--default-storage-provider", "s3", "--default-storage-prefix", "s3://kilnscan/run"]
-    said = project.snakemake("--dry-run", "--profile", "profiles/batch", *storage, env=s3)
+    said = project.snakemake("--dry-run", "--profile", "profiles/batch", *STORAGE, env=s3)
     assert re.search(r"^screen +5$", said, re.MULTILINE) and "s3://kilnscan/run/results/small/atlas/kilns.gpkg" in said
+
+
+def test_batch_refuses_files_that_its_jobs_cannot_get(project, s3):
+    with (project.folder / "input" / "truth.geojson").open("a") as stream:
+        stream.write(" " * 11_000_000)
+    batch = ["--dry-run", "--profile", "profiles/batch", *STORAGE]
+    said = project.snakemake(*batch, check=False, env=s3)
+    assert re.search(r"kilnscan: `reference.path` names input/truth.geojson, which has 11 MB: .* name it s3://", said)
+    (project.folder.parent / "own-detector.onnx").write_bytes(b"")
+    project.configure(reference={"path": "s3://labels/truth.geojson"}, detect={"model": "../own-detector.onnx"})
+    said = project.snakemake(*batch, check=False, env=s3)
+    assert "`detect.model` names ../own-detector.onnx, which lies outside this folder" in said
+    assert "copy it to s3://kilnscan/run/results/models/own-detector.onnx and name it results/models/own-det" in said

@@ -1,0 +1,137 @@
+"""AWS Batch through the unmodified plugin: the demo's tables, whatever happens to its jobs on the way.
+
+Each test runs the demo in a local Batch, whose jobs have nothing but their image: minutes, so not part of `make test`.
+"""
+
+import json
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+
+import pytest
+import yaml
+
+from tests.executors.cloud import KEYS, ROOT, SECRET, LocalAWS, files_under, local_aws, rule_of, sums
+
+BATCH = [
+    "--profile",
+    "profiles/batch",
+    "--default-storage-provider",
+    "s3",
+    "--default-storage-prefix",
+    "s3://kilns/run",
+]
+JOBS = {
+    "landscape_scenes": 1, "landscape_imagery": 4, "landscape_truth": 1, "tiles": 1, "choose_scenes": 4, "screen": 4,
+    "candidates": 4, "imagery": 4, "detect": 4, "atlas": 1, "evaluate": 1, "publish": 1,
+}  # fmt: skip
+PRICE = 10.0
+CHIP_KM2 = 0.16**2
+
+
+@pytest.fixture
+def aws(tmp_path, image):
+    with local_aws(tmp_path / "aws", image, vcpus=4) as server:
+        yield server
+
+
+def results(aws: LocalAWS) -> dict[str, str]:
+    """Hashes of what a run left in S3."""
+    return _compared(aws.objects("run/results"))
+
+
+def _compared(files: dict[str, bytes]) -> dict[str, str]:
+    """Hashes of all results but Snakemake's time stamps."""
+    return sums({name: content for name, content in files.items() if not name.endswith(".snakemake_timestamp")})
+
+
+def test_the_demo_gives_the_same_bytes_as_on_this_machine(aws, local, tmp_path):
+    head = aws.head(tmp_path / "head")
+    said = head.snakemake(*BATCH)
+    assert aws.ran("SUCCEEDED") == JOBS and not aws.ran("FAILED")
+    here, there = _compared(files_under(local)), results(aws)
+    assert {name for name in here if here[name] != there.get(name)} == set() and here.keys() == there.keys()
+    assert sum(name.endswith((".parquet", ".gpkg", ".geoparquet")) for name in here) > 10
+
+    asked = {rule_of(e["name"]): (e["vcpu"], e["mem"]) for e in aws.lines("events.jsonl") if e["status"] == "RUNNABLE"}
+    profile = yaml.safe_load((ROOT / "profiles/batch/profile.yaml").read_text())
+    for rule, (cpus, memory) in asked.items():
+        assert cpus == profile["set-threads"].get(rule, 1), rule
+        assert memory == profile["set-resources"][rule]["mem_mb"], f"{rule} got another memory than it asked for"
+    assert "is invalid for vCPU" not in said
+
+    logs = [path.read_text(errors="replace") for path in (aws.work / "jobs").glob("*/job.log")]
+    assert len(logs) == sum(JOBS.values())
+    for log in logs:
+        assert "Would install snakemake-storage-plugin-s3" in log
+        assert not re.search(r"Successfully installed|Downloading|Collecting", log), "a job installs packages"
+
+    jobs = aws.client("batch").describe_job_definitions()["jobDefinitions"]
+    assert jobs and not re.search(SECRET, json.dumps(jobs, default=str).encode())
+    kept = {**files_under(head.folder), **aws.objects("run"), **files_under(aws.work / "jobs")}
+    dag = subprocess.run(["tar", "c", ".snakemake"], cwd=head.folder, capture_output=True, check=True).stdout
+    assert [name for name, content in kept.items() if re.search(SECRET, content)] == []
+    assert not re.search(SECRET, dag) and KEYS["AWS_ACCESS_KEY_ID"].encode() not in dag
+
+    head.snakemake(*BATCH)
+    assert sum(aws.ran().values()) == sum(JOBS.values()), "a second run has nothing to do"
+
+
+def test_interrupted_reclaimed_hung_and_refused_it_loses_nothing_and_buys_nothing_twice(aws, local, tmp_path):
+    head = aws.head(tmp_path / "head")
+    region = yaml.safe_load((head.folder / "config/regions/demo.yaml").read_text())
+    (head.folder / "own").mkdir()  # a user's own files, which the image does not have
+    shutil.copy(head.folder / "config/regions/demo.geojson", head.folder / "own/area.geojson")
+    region["region"]["aoi"] = "own/area.geojson"
+    region["imagery"] |= {"price_per_km2": PRICE, "budget": 1000.0}
+    (head.folder / "own/region.yaml").write_text(yaml.safe_dump(region))
+    batch = [*BATCH, "--configfile", "own/region.yaml", "--aws-batch-task-timeout", "180"]
+
+    running = head.start(*batch)
+    _until(lambda: aws.ran("SCRIPT")["screen"], running)
+    running.send_signal(signal.SIGINT)
+    assert running.wait(120) != 0
+    _until(lambda: not aws.left_running())
+    assert not aws.ran("FAILED")["tiles"] and aws.ran("FAILED")["screen"]
+    before = aws.ran("SUCCEEDED")
+
+    aws.inject(
+        {"kind": "reclaim", "match": "snakejob-screen-"},
+        {"kind": "reclaim", "match": "snakejob-imagery-", "after_puts": 20},
+        {"kind": "hang", "match": "snakejob-candidates-"},
+        {"kind": "refuse", "match": "/results/imagery/", "status": 503, "times": 3},
+        {"kind": "refuse", "match": "/detections.parquet", "status": 500, "times": 8},
+    )
+    head.snakemake(*batch)
+    faults = [e for e in aws.lines("events.jsonl") if e["status"] == "FAILED"]
+    reasons = [(rule_of(e["name"]), e["reason"]) for e in faults if e["reason"] != "terminated by snakemake"]
+    assert sorted(reasons) == [
+        ("candidates", "Job attempt duration exceeded timeout"),
+        ("detect", "Essential container in task exited"),
+        ("imagery", "Host EC2 (instance i-0123456789abcdef0) terminated."),
+        ("screen", "Host EC2 (instance i-0123456789abcdef0) terminated."),
+    ]
+    assert aws.ran("SUCCEEDED") == JOBS and all(before[rule] <= JOBS[rule] for rule in before)
+
+    here, there = _compared(files_under(local)), results(aws)
+    differ = {name for name in here if here[name] != there.get(name) and "spending" not in name}
+    assert differ <= {"demo/atlas/provenance.json", "demo/site/downloads/provenance.json"}, (
+        "they tell the configuration"
+    )
+    chips = aws.puts("/results/imagery/")
+    ledger = chips.pop("/kilns/run/results/imagery/spending.sqlite")
+    assert set(chips.values()) == {1}, "a chip was bought twice"
+    (tmp_path / "ledger").write_bytes(aws.objects("run/results/imagery")["spending.sqlite"])
+    paid = sqlite3.connect(tmp_path / "ledger").execute("select count(*), sum(price) from paid").fetchone()
+    assert paid[0] == len(chips) and paid[1] == pytest.approx(len(chips) * CHIP_KM2 * PRICE)
+    assert ledger <= JOBS["imagery"], "one change a job"
+
+
+def _until(met, process=None, seconds=900) -> None:
+    end = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < end and (process is None or process.poll() is None)
+        time.sleep(0.1)
