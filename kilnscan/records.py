@@ -1,9 +1,11 @@
 """A job's record: what it took, where it ran and how it ended, a small file beside its products.
 
 Written when a job begins and again when it ends, so that a job which was killed leaves one too: it says `running`, and
-the next attempt moves it to `earlier` as `lost`. Times of day are in here and in nothing else that the workflow makes.
+the next attempt moves it to `earlier` as `lost`. A job that shares no file system with others writes its beginning to
+S3 itself, where Snakemake only puts the end. Times of day are in here and in nothing else that the workflow makes.
 """
 
+import json
 import os
 import threading
 import time
@@ -15,13 +17,15 @@ from typing import Any, Protocol
 
 from kilnscan import machine, traffic
 from kilnscan.errors import KilnscanError
-from kilnscan.files import read_json, write_json
+from kilnscan.files import write_json
+from kilnscan.store import Store, open_store
 
 MOST_EARLIER = 20
 KEPT = ("state", "attempt", "started", "wall_s", "cpu_s", "peak_mb", "asked_mb", "threads", "reason", "executor",
         "machine")  # fmt: skip
 """What is kept of earlier attempts: what costs and failures need."""
-PULSE_S = 30.0
+PULSE_S, S3_PULSE_S = 30.0, 300.0
+STORAGE = ".snakemake/storage/s3/"
 LOST = "It ended without a word: killed, out of memory, or its machine went away."
 
 
@@ -47,6 +51,7 @@ class Record:
 
     def __init__(self, task: Task) -> None:
         self.path: Path | None = _path(task)
+        self._store, self._name = _place(self.path)
         self._begun, self._cpu, self._files = time.monotonic(), machine.cpu_s(), traffic.file_bytes()
         if self.path is None:
             return
@@ -64,9 +69,10 @@ class Record:
             "executor": machine.executor(),
             "machine": machine.hardware(),
             "log": str(task.log[0]),
-            "earlier": _earlier(self.path),
+            "earlier": self._earlier(),
         }
         self._write()
+        self._put()
         self._ended = threading.Event()
         threading.Thread(target=self._beat, daemon=True).start()
 
@@ -81,6 +87,7 @@ class Record:
             return
         self._ended.set()
         files = traffic.file_bytes()
+        self._told.pop("alive", None)
         self._told |= {
             "state": state,
             "ended": _now(),
@@ -97,9 +104,35 @@ class Record:
 
     def _beat(self) -> None:
         """Renew the file's time while the job runs: of one that is killed, it tells how long it ran."""
-        while not self._ended.wait(PULSE_S):
+        while not self._ended.wait(S3_PULSE_S if self._store else PULSE_S):
             with suppress(OSError):
-                os.utime(self.path)  # type: ignore[arg-type]  # there is a path where there is a thread
+                self._put() if self._store else os.utime(self.path)  # type: ignore[arg-type]  # a thread has a path
+
+    def _put(self) -> None:
+        """Put the record of a running job where others see it."""
+        if self._store:
+            self._told["alive"] = _now()
+            with suppress(KilnscanError):
+                self._store.put(self._name, json.dumps(self._told).encode())
+
+    def _earlier(self) -> list[dict[str, Any]]:
+        """What came before, oldest first."""
+        try:
+            last = self._last()
+            if last.get("state") == "running":
+                last = {**last, "state": "lost", "reason": LOST, "wall_s": _until(last, self.path)}
+            kept = {name: last[name] for name in KEPT if name in last}
+            return [*last.get("earlier", []), *([kept] if kept else [])][-MOST_EARLIER:]
+        except (KilnscanError, ValueError, TypeError, AttributeError, OSError):
+            return []
+
+    def _last(self) -> dict[str, Any]:
+        """The record that the job before this one left, if there is one."""
+        if self._store:
+            content = self._store.read([self._name]).get(self._name)
+        else:
+            content = self.path.read_bytes() if self.path and self.path.exists() else None
+        return json.loads(content) if content else {}
 
     def _write(self) -> None:
         with suppress(OSError, KilnscanError):  # a full disk is told by what the job writes itself
@@ -115,22 +148,16 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _earlier(path: Path) -> list[dict[str, Any]]:
-    """What came before, oldest first."""
-    try:
-        last = read_json(path) if path.exists() else None
-        if not isinstance(last, Mapping):
-            return []
-        if last.get("state") == "running":
-            last = {**last, "state": "lost", "reason": LOST, "wall_s": _until(last, path)}
-        return [*last.get("earlier", []), {name: last[name] for name in KEPT if name in last}][-MOST_EARLIER:]
-    except (KilnscanError, TypeError, AttributeError):
-        return []
+def _place(path: Path | None) -> tuple[Store | None, str]:
+    """Store and name of a record that Snakemake keeps in S3: its copy here lies in a folder called as the bucket."""
+    _, found, rest = str(path).partition(STORAGE)
+    bucket, _, name = rest.partition("/")
+    return (open_store(f"s3://{bucket}"), name) if found else (None, "")
 
 
-def _until(record: Mapping[str, Any], path: Path) -> float:
+def _until(record: Mapping[str, Any], path: Path | None) -> float:
     """Seconds for which a lost job is known to have run: until its last pulse."""
-    with suppress(KeyError, ValueError):
-        started = datetime.fromisoformat(record["started"]).timestamp()
-        return round(max(0.0, path.stat().st_mtime - started), 3)
+    with suppress(KeyError, ValueError, OSError, AttributeError):
+        alive = datetime.fromisoformat(record["alive"]).timestamp() if "alive" in record else path.stat().st_mtime
+        return round(max(0.0, alive - datetime.fromisoformat(record["started"]).timestamp()), 3)
     return 0.0

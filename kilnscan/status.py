@@ -16,8 +16,8 @@ Job = dict[str, Any]
 READERS = 16
 MOST_BYTES = 1 << 20
 MOST_SHOWN = 20
-SILENT_S = 120
-"""A job that says `running` and has not renewed its record for so long is taken for lost (four times PULSE_S)."""
+SILENT_S, S3_SILENT_S = 120, 900
+"""A job that says `running` and has not renewed its record for so long is taken for lost (see records.PULSE_S)."""
 SPARE, SNAKEMAKE_MB, ROUND_MB = 1.25, 300, 256
 """Memory that is enough: the largest peak and a quarter more, Snakemake's own in a cluster's job, rounded up."""
 
@@ -25,17 +25,18 @@ SPARE, SNAKEMAKE_MB, ROUND_MB = 1.25, 300, 256
 def read_records(place: str) -> list[Job]:
     """All records under a folder or an S3 prefix (`s3://bucket/prefix`); what is no record is passed over."""
     texts = _from_s3(place) if place.startswith("s3://") else _from_folder(Path(place))
-    return [job for text, age_s in texts if (job := _record(text, age_s)) is not None]
+    silent_s = S3_SILENT_S if place.startswith("s3://") else SILENT_S
+    return [job for text, age_s in texts if (job := _record(text, age_s, silent_s)) is not None]
 
 
-def _record(text: bytes, age_s: float) -> Job | None:
+def _record(text: bytes, age_s: float, silent_s: float) -> Job | None:
     try:
         job = json.loads(text)
     except ValueError:
         return None
     if not isinstance(job, dict) or not {"rule", "state", "started"} <= job.keys():
         return None
-    if job["state"] == "running" and age_s > SILENT_S:
+    if job["state"] == "running" and age_s > silent_s:
         job["state"] = "lost"
         job["reason"] = f"Silent for {age_s / 60:.0f} minutes: killed, out of memory, or its machine went away."
     return job
@@ -53,10 +54,14 @@ def _from_s3(place: str) -> Iterator[tuple[bytes, float]]:
     client = boto3.client("s3")
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix.rstrip("/") + "/")
     found = [item for page in pages for item in page.get("Contents", []) if item["Key"].endswith(".json")]
-    wanted = [item["Key"] for item in found if item["Size"] <= MOST_BYTES]
+    now = datetime.now(UTC)
+
+    def get(item: dict[str, Any]) -> tuple[bytes, float]:
+        body = client.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+        return body, (now - item["LastModified"]).total_seconds()
+
     with ThreadPoolExecutor(READERS) as pool:
-        # only a record that its job wrote for the last time is in S3 for sure: age tells nothing there
-        yield from pool.map(lambda key: (client.get_object(Bucket=bucket, Key=key)["Body"].read(), 0.0), wanted)
+        yield from pool.map(get, (item for item in found if item["Size"] <= MOST_BYTES))
 
 
 def tell(jobs: list[Job], expected: Mapping[str, int], paid: str = "", now: datetime | None = None) -> str:

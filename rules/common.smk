@@ -209,7 +209,8 @@ def record_places():
     """Where the records of this region's jobs are."""
     seed = settings.landscape and settings.landscape.seed
     made = [] if seed is None else [f"results/landscape/{seed}/jobs"]
-    return [*made, f"results/{settings.region.name}/jobs"]
+    root = f"{storage_prefix()}/" if storage_prefix() else ""
+    return [root + place for place in (*made, f"results/{settings.region.name}/jobs")]
 
 
 def expected_jobs():

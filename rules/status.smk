@@ -15,6 +15,6 @@ rule status:
     params:
         places=record_places(),
         expected=expected_jobs(),
-        store="results/imagery",
+        store=STORE,
     script:
         "../scripts/print_status.py"

@@ -4,11 +4,12 @@ from kilnscan.config import load_config
 from kilnscan.console import job
 from kilnscan.spending import Purse
 from kilnscan.status import read_records, tell
+from kilnscan.store import open_store
 
 
 def main(places: list[str], expected: dict[str, int], config: dict, store: str) -> None:
     settings = load_config(config)
-    purse = Purse.of(settings.imagery, store, settings.region.name)
+    purse = Purse.of(settings.imagery, open_store(store), settings.region.name)
     paid = f"Imagery paid for: {purse.spent():.2f} {purse.currency}." if purse else ""
     jobs = [record for place in places for record in read_records(place)]
     print(f"\n{tell(jobs, expected, paid)}\n", flush=True)
