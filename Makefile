@@ -9,7 +9,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := -c requirements.lock
 
-.PHONY: demo test test-batch env dev-env train-env lint format lock site countries delhi kill-test bench-composite screen-accuracy bench-screen bench-orders planning profile clean bench-merge bench-detect review-round
+.PHONY: demo test env dev-env train-env lint format lock site countries clean delhi kill-test profile planning \
+	test-slurm test-batch check-infra image image-arm64 image-gpu review-round screen-accuracy \
+	bench-composite bench-screen bench-orders bench-merge bench-detect
 
 demo: env
 	$(BIN)/snakemake
@@ -58,6 +60,19 @@ format: dev-env
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules workflow
+
+# the cloud templates: linters, ParallelCluster's own dry run, and a stack in a simulated AWS on this machine
+check-infra: .venv-infra/check.stamp .venv-infra/pcluster.stamp
+	.venv-infra/check/bin/python -m pytest -c tests/infra/pytest.ini tests/infra
+
+# two environments, because the tools ask for different versions of the same packages
+.venv-infra/check.stamp: infra/requirements.txt
+.venv-infra/pcluster.stamp: infra/requirements-pcluster.txt
+.venv-infra/%.stamp:
+	rm -rf .venv-infra/$*
+	$(PYTHON) -m venv .venv-infra/$*
+	.venv-infra/$*/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --no-compile -r $^
+	touch $@
 
 # pin everything anew (needs uv)
 lock:
