@@ -6,6 +6,7 @@ No rules here. The tiles are known before any job runs, so there is no checkpoin
 import sys
 from pathlib import Path
 
+from snakemake.io import sourcecache_entry
 from snakemake.settings.types import SharedFSUsage
 
 from kilnscan.aoi import area_of, area_on_mosaic
@@ -269,8 +270,11 @@ def per_tile(name):
 
 
 def outside(path):
-    """A file from outside as an input: its time never matters, only its content (see `content`)."""
-    return path if made_here(path) else ancient(local(path))
+    """A file from outside as an input: its time never matters, only its content (see `content`).
+
+    It is a source, which is in no storage. `local()` would say so too, and make the job run where Snakemake runs.
+    """
+    return path if made_here(path) else ancient(sourcecache_entry(path, path))
 
 
 def content(*paths):

@@ -77,6 +77,7 @@ def test_batch_plans_the_region_with_its_files_in_s3(project, s3):
     shutil.rmtree(project.folder / "results")
     said = project.snakemake("--dry-run", "--profile", "profiles/batch", *STORAGE, env=s3)
     assert re.search(r"^screen +5$", said, re.MULTILINE) and "s3://kilnscan/run/results/small/atlas/kilns.gpkg" in said
+    assert set(re.findall(r"^localrule (\w+)", said, re.MULTILINE)) <= {"all"}, "jobs run where Snakemake runs"
 
 
 def test_batch_refuses_files_that_its_jobs_cannot_get(project, s3):
