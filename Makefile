@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := -c requirements.lock
 
-.PHONY: demo test env dev-env train-env lint format lock site countries clean delhi kill-test profile planning \
+.PHONY: demo test env dev-env train-env lint format lock site countries clean delhi kill-test planning \
 	test-slurm test-batch check-infra image image-arm64 image-gpu review-round screen-accuracy \
 	bench-composite bench-screen bench-orders bench-merge bench-detect
 
@@ -25,9 +25,14 @@ train-env: $(VENV)/train.stamp
 test: dev-env
 	$(BIN)/python -m pytest
 
+# a real Slurm on this machine, with and without accounting, its nodes and allocations killed on the way: the demo's bytes
+# (half an hour; needs root and Debian's slurm-wlm munge slurmdbd mariadb-server)
+test-slurm: dev-env
+	$(BIN)/python -m pytest -s tests/executors/test_slurm.py
+
 # AWS Batch on this machine, each job shut in: the demo's tables whatever happens (half an hour; needs root, bubblewrap)
 test-batch: dev-env
-	$(BIN)/python -m pytest tests/executors
+	$(BIN)/python -m pytest -s tests/executors/test_batch.py
 
 # `snakemake --profile pcluster` looks for a folder of that name here: link it and the others to profiles/
 $(VENV)/core.stamp: pyproject.toml requirements.lock
@@ -137,13 +142,9 @@ bench-detect: train-env
 review-round: env
 	$(BIN)/python benchmarks/review_round.py $(if $(DATA),--data $(DATA))
 
-# CPU time and peak memory per rule of the last demo run
-profile: env
-	$(BIN)/python benchmarks/job_costs.py
-
 # time and memory of planning the two largest regions
 planning: env
 	$(BIN)/python benchmarks/planning.py
 
 clean:
-	rm -rf results logs benchmarks/jobs .snakemake
+	rm -rf results logs .snakemake
