@@ -1,13 +1,18 @@
 """The profiles know every rule, ask for what executors really give, and plan the region."""
 
+import logging
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
+from snakemake.resources import GroupResources, Resources
+from snakemake_executor_plugin_aws_batch.batch_job_builder import BatchJobBuilder
 
 from tests.servers import s3_server
+from tests.workflow.conftest import write_area
 
 ROOT = Path(__file__).parents[2]
 RULE = re.compile(r"^ *(?:use rule \w+ as|rule) (\w+)(?: with)?:", re.MULTILINE)
@@ -17,28 +22,132 @@ RULES = {name for path in (ROOT / "rules").glob("*.smk") for name in RULE.findal
     "train",
     "audit",
     "plan",
+    "status",
 }  # these only collect, or print
-FARGATE_MIB = {
-    1: range(2048, 8193, 1024),
-    2: range(4096, 16385, 1024),
-    4: range(8192, 30721, 1024),
-    8: range(16384, 61441, 4096),
-}
+CLUSTERS = ("pcluster", "batch", "basic-batch")
+JOB_CORES = 4
+LIMITS = {"_cores": JOB_CORES, "searches": 4, "tile_services": 1}
+MOST_TILES = 60  # that go into one job
+BATCH = BatchJobBuilder(logging.getLogger(), None, {}, "", None, "", None)
+"""The released plugin's own code, which decides what Batch is asked for."""
 
 
 def profile(name):
     return yaml.safe_load((ROOT / "profiles" / name / "profile.yaml").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", ["pcluster", "batch", "basic-batch"])
+def value_of(expression, attempt):
+    return eval(str(expression), {"attempt": attempt, "min": min})  # noqa: S307 (our own profile)
+
+
+def groups(name):
+    """Rules that go into one job, by the group's name."""
+    pairs = [pair.split("=") for pair in profile(name)["groups"]]
+    return {group: [rule for rule, of in pairs if of == group] for group in {of for _, of in pairs}}
+
+
+def together(levels):
+    """What a job asks for in which `levels` of jobs, each a dictionary of resources, run one after the other."""
+    jobs = [[SimpleNamespace(resources=asked, pipe_group=None) for asked in level] for level in levels]
+    asked = GroupResources.basic_layered(jobs, Resources.from_mapping(LIMITS), run_local=False)
+    return asked["_cores"], asked["mem_mb"]
+
+
+def shapes(name, ask):
+    """Cores and memory of every job that can be: each rule alone, and each group for any number of tiles.
+
+    `ask(rule, attempt)` is the memory in MB that one job asks for.
+    """
+    settings = profile(name)
+    for attempt in range(1, settings["retries"] + 2):
+        jobs = {rule: {"_cores": settings["set-threads"].get(rule, 1), "mem_mb": ask(rule, attempt)} for rule in RULES}
+        for rule, job in jobs.items():
+            yield rule, attempt, 1, (job["_cores"], job["mem_mb"])
+        for group, rules in groups(name).items():
+            chains = (
+                [*([rule] for rule in rules), ["screen", "candidates"]]
+                if group == "see"
+                else [[rule] for rule in rules]
+            )
+            for tiles in (1, 2, 3, 4, 5, MOST_TILES - 1, MOST_TILES):
+                for chain in chains:
+                    yield f"{group}: {chain}", attempt, tiles, together([[jobs[rule]] * tiles for rule in chain])
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
 def test_a_profile_maps_every_rule_and_no_other(name):
     assert set(profile(name)["set-resources"]) == RULES
 
 
-def test_batch_gets_memory_that_it_would_not_silently_change():
-    settings = profile("batch")
-    for rule, resources in settings["set-resources"].items():
-        assert resources["mem_mb"] in FARGATE_MIB[settings["set-threads"].get(rule, 1)], rule
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_the_rules_of_a_tile_go_together_with_their_like(name):
+    where = {rule: asked.get("slurm_partition") for rule, asked in profile("pcluster")["set-resources"].items()}
+    for group, rules in groups(name).items():
+        assert len({where[rule] for rule in rules}) == 1, group
+    assert {"choose_scenes", "screen", "candidates", "imagery", "detect"} <= {
+        r for rs in groups(name).values() for r in rs
+    }
+
+
+def test_a_profile_says_nothing_that_the_one_for_all_runs_would_overrule():
+    for name in CLUSTERS:
+        assert not profile(name).keys() & profile("default").keys(), name
+
+
+def test_batch_gets_exactly_what_it_is_asked_for():
+    asked = profile("batch")["set-resources"]
+    for what, attempt, tiles, (cores, memory) in shapes("batch", lambda rule, n: value_of(asked[rule]["mem_mb"], n)):
+        taken = BATCH._validate_resources(str(cores), str(memory))
+        assert taken == (str(cores), str(memory)), (what, attempt, tiles)
+
+
+def test_a_retry_gets_more_memory_until_there_is_no_more():
+    for rule, asked in profile("batch")["set-resources"].items():
+        first, second, *_, last = (value_of(asked["mem_mb"], attempt) for attempt in (1, 2, 3, 4))
+        assert first < second <= last, rule
+
+
+def queues():
+    """Cores and memory in MB that a job may have on the smallest node of each queue of the cluster in infra/."""
+    cluster = yaml.safe_load((ROOT / "infra/parallelcluster/cluster-x86.yaml").read_text(encoding="utf-8"))
+    sizes = {"c": (8, 16), "r": (8, 64), "g": (8, 32)}  # vCPUs and GiB of their 2xlarge; ParallelCluster keeps 5 % back
+    found = {}
+    for queue in cluster["Scheduling"]["SlurmQueues"]:
+        types = [kind["InstanceType"] for one in queue["ComputeResources"] for kind in one["Instances"]]
+        assert all(kind.endswith(".2xlarge") for kind in types)
+        cores, gib = min(sizes[kind[0]] for kind in types)
+        found[queue["Name"]] = cores, gib * 1024 * 0.95
+    return found
+
+
+@pytest.fixture(scope="module")
+def asked_of_slurm(finished, tmp_path_factory):
+    """Memory in MB that every rule asks for at first, for tiles that own all of their 100 km squares."""
+    folder = tmp_path_factory.mktemp("large") / "project"
+    shutil.copytree(finished.folder, folder, symlinks=True, ignore=shutil.ignore_patterns("results", ".snakemake"))
+    project = type(finished)(folder)
+    write_area(folder / "area.geojson", (-150_000, -150_000, 150_000, 150_000))
+    project.configure(tiling={"size_km": 100})
+    targets = ["all", "audit", "plan", "review", "composites", "freeze_scenes"]
+    said = project.snakemake("--dry-run", "--profile", "profiles/pcluster", *targets)
+    found = {}
+    for rule, block in re.findall(r"^ *(?:local)?rule (\w+):\n((?: +\w+: .*\n)+)", said, re.MULTILINE):
+        memory = re.search(r"\bmem_mb=(\d+)", block)
+        if rule in RULES and memory:
+            found[rule] = max(found.get(rule, 0), int(memory[1]))
+    return found
+
+
+def test_every_job_fits_its_node_at_every_attempt(asked_of_slurm):
+    unseen = RULES - asked_of_slurm.keys()
+    assert unseen <= {"landscape_scenes", "landscape_imagery", "landscape_truth", "review_answers", "train_screen",
+                      "train_detector", "evaluate"}, unseen  # fmt: skip
+    known = asked_of_slurm | dict.fromkeys(unseen, 2048) | {"train_screen": 8192, "train_detector": 7680}
+    where = {rule: asked["slurm_partition"] for rule, asked in profile("pcluster")["set-resources"].items()}
+    for what, attempt, tiles, (cores, memory) in shapes("pcluster", lambda rule, n: known[rule] * 2 ** (n - 1)):
+        first = re.findall(r"\w+", what)[-1]
+        most_cores, most_memory = queues()[where[first]]
+        assert cores <= most_cores and memory <= most_memory, (what, attempt, tiles, cores, memory)
 
 
 def test_both_profiles_of_batch_ask_for_the_same():
