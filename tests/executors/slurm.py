@@ -233,7 +233,7 @@ def _works(command: list[str]) -> bool:
     return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
 
 
-def _wait(ready: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def _wait(ready: Callable[[], bool], what: str, seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > end:
