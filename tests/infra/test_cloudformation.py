@@ -11,7 +11,7 @@ import pytest
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 from cfnlint.decode import decode
-from conftest import INFRA, REGION, TEMPLATES, replaced
+from conftest import INFRA, REGION, ROOT, TEMPLATES, replaced
 
 BATCH = INFRA / "batch.yaml"
 HERE = ManualArgs(regions=[REGION])
@@ -255,3 +255,19 @@ def test_images_are_scanned_and_never_change_under_a_tag():
     repository = only(BATCH, "AWS::ECR::Repository")
     assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
     assert repository["ImageTagMutability"] == "IMMUTABLE"
+
+
+# ---- the guide ----
+
+
+def test_the_guide_names_parameters_and_outputs_that_exist():
+    guide = (ROOT / "docs" / "aws.md").read_text()
+    template, _ = decode(str(BATCH))
+    outputs = set(re.findall(r"\$\(value (\w+)\)", guide))
+    assert outputs
+    assert outputs <= set(template["Outputs"]), "docs/aws.md asks for an output that the stack lacks"
+    command = guide[guide.index("--parameter-overrides") :].split("\n\n")[0]
+    given = set(re.findall(r"(\w+)=", command)) | {"RouteTableIds", "Architecture", "ImageTag"}
+    assert given <= set(template["Parameters"]), "docs/aws.md gives a parameter that the stack lacks"
+    required = {name for name, parameter in template["Parameters"].items() if "Default" not in parameter}
+    assert required <= given, "docs/aws.md leaves out a parameter that the stack wants"
