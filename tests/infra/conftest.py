@@ -34,6 +34,20 @@ for inherited in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "https
     os.environ.pop(inherited, None)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What is wrong, in a sentence."""
+    for report in terminalreporter.stats.get("failed", []) + terminalreporter.stats.get("error", []):
+        crash = getattr(report.longrepr, "reprcrash", None)
+        said = (crash.message if crash else str(report.longrepr)).partition("\nassert ")[0]
+        terminalreporter.write_line(f"{report.nodeid}: {' '.join(said.split())[:600]}", red=True)
+
+
+def replaced(text: str, right: str, wrong: str) -> str:
+    """The text with a mistake in it."""
+    assert right in text, f"a test wants to replace {right!r}, which is no longer there"
+    return text.replace(right, wrong)
+
+
 @dataclass(frozen=True)
 class Aws:
     """moto's address, and what an account has that templates are put into."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import boto3
 import pytest
 import yaml
-from conftest import CLUSTERS, REGION, ROOT, Aws
+from conftest import CLUSTERS, REGION, ROOT, Aws, replaced
 
 PROGRAMS = ROOT / ".venv-infra" / "pcluster" / "bin"
 BUCKET = "kilnscan-example-bucket"
@@ -40,11 +40,6 @@ def with_lustre(text: str) -> str:
     return text[:start] + re.sub(r"^# ", "", text[start:], flags=re.MULTILINE)
 
 
-def replaced(text: str, right: str, wrong: str) -> str:
-    assert right in text
-    return text.replace(right, wrong)
-
-
 @pytest.fixture(scope="module")
 def dry_run(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict]:
     """`dry_run(configuration)` gives ParallelCluster's answer."""
@@ -67,9 +62,10 @@ def dry_run(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str
 @pytest.mark.parametrize("optional", [str, with_lustre], ids=["as it is", "with Lustre"])
 def test_a_dry_run_succeeds_without_a_warning(path: Path, optional: Callable, dry_run: Callable[[str], dict]):
     said = dry_run(optional(path.read_text()))
+    notes = [*said.get("configurationValidationErrors", ()), *said.get("validationMessages", ())]
+    wrong = [note["message"] for note in notes if note["level"] != "INFO"]
+    assert not wrong, f"{path.name}: {wrong[0]}"
     assert said["message"] == "Request would have succeeded, but DryRun flag is set.", f"{path.name}: {said}"
-    warned = [note for note in said.get("validationMessages", ()) if note["level"] != "INFO"]
-    assert not warned, f"{path.name}: {warned[0]['message']}"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 from cfnlint.decode import decode
-from conftest import INFRA, REGION, TEMPLATES
+from conftest import INFRA, REGION, ROOT, TEMPLATES, replaced
 
 BATCH = INFRA / "batch.yaml"
 HERE = ManualArgs(regions=[REGION])
@@ -80,9 +80,7 @@ def test_cfn_lint_finds_nothing(path: Path):
     ],
 )
 def test_cfn_lint_finds_what_is_wrong(right: str, wrong: str):
-    text = BATCH.read_text()
-    assert right in text
-    found = {match.rule.id[0] for match in lint(text.replace(right, wrong), config=HERE)}
+    found = {match.rule.id[0] for match in lint(replaced(BATCH.read_text(), right, wrong), config=HERE)}
     assert "E" in found, f"{wrong} went through"
 
 
@@ -92,10 +90,9 @@ def checkov(tmp_path_factory: pytest.TempPathFactory) -> dict:
     folder = tmp_path_factory.mktemp("checkov")
     for path in TEMPLATES:
         shutil.copy(path, folder)
-    text = BATCH.read_text()
-    for line in ("BlockPublicPolicy: true", "RestrictPublicBuckets: true", "HttpTokens: required"):
-        assert line in text
-        text = text.replace(line, line.replace("true", "false").replace("required", "optional"))
+    text = BATCH.read_text().replace("HttpTokens: required", "HttpTokens: optional")
+    for setting in ("BlockPublicPolicy", "RestrictPublicBuckets"):
+        text = text.replace(f"{setting}: true", f"{setting}: false")
     (folder / "open.yaml").write_text(text)
     command = [sys.executable, "-m", "checkov.main", "--framework", "cloudformation", "--skip-download"]
     done = subprocess.run([*command, "--output", "json", "-d", folder], capture_output=True, text=True)
@@ -168,7 +165,7 @@ def test_it_names_no_account(path: Path):
 def test_the_bucket_is_private_encrypted_and_versioned():
     bucket = only(BATCH, "AWS::S3::Bucket")
     names = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
-    assert bucket["PublicAccessBlockConfiguration"] == dict.fromkeys(names, True)
+    assert bucket["PublicAccessBlockConfiguration"] == dict.fromkeys(names, True), "the bucket may become public"
     (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
     assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
@@ -258,3 +255,19 @@ def test_images_are_scanned_and_never_change_under_a_tag():
     repository = only(BATCH, "AWS::ECR::Repository")
     assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
     assert repository["ImageTagMutability"] == "IMMUTABLE"
+
+
+# ---- the guide ----
+
+
+def test_the_guide_names_parameters_and_outputs_that_exist():
+    guide = (ROOT / "docs" / "aws.md").read_text()
+    template, _ = decode(str(BATCH))
+    outputs = set(re.findall(r"\$\(value (\w+)\)", guide))
+    assert outputs
+    assert outputs <= set(template["Outputs"]), "docs/aws.md asks for an output that the stack lacks"
+    command = guide[guide.index("--parameter-overrides") :].split("\n\n")[0]
+    given = set(re.findall(r"(\w+)=", command)) | {"RouteTableIds", "Architecture", "ImageTag"}
+    assert given <= set(template["Parameters"]), "docs/aws.md gives a parameter that the stack lacks"
+    required = {name for name, parameter in template["Parameters"].items() if "Default" not in parameter}
+    assert required <= given, "docs/aws.md leaves out a parameter that the stack wants"
