@@ -1,4 +1,4 @@
-"""Every place that pins packages pins what requirements.lock pins, and what conda installs is what the project needs."""
+"""The environments for conda pin what requirements.lock pins, and hold what the project needs."""
 
 import re
 import tomllib
@@ -46,8 +46,11 @@ def test_the_core_environment_holds_what_the_project_needs_and_no_more():
     assert set(pins("core")) == names(*PROJECT["dependencies"])
 
 
-def test_the_training_environment_holds_what_training_adds():
-    assert names(*PROJECT["optional-dependencies"]["train"]) <= set(pins("train"))
+def test_the_training_environment_adds_what_training_needs():
+    assert set(pins("train")) == names(*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["train"])
+    added = re.findall(r"([\w-]+)==([\w.]+)", (ROOT / "envs" / "train.post-deploy.sh").read_text(encoding="utf-8"))
+    lock = locked()
+    assert added == [(name, lock[name]) for name in ("ultralytics", "ultralytics-thop")]
 
 
 @pytest.mark.parametrize("name", ["core", "train"])
