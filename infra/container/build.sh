@@ -12,18 +12,23 @@ image=localhost/kilnscan:$version-$arch$([ "$variant" = cpu ] || echo "-$variant
 archive=.image/kilnscan-${image##*:}.tar
 PATH=$PATH:/usr/sbin:/sbin
 
-stop() { echo "image: $1" >&2; exit 1; }
+stop() {
+    echo "image: $1" >&2
+    exit 1
+}
 [ "$(id -u)" = 0 ] || stop "this needs root: it makes a root filesystem and changes into it."
 
-foreign=
-[ "$arch" = "$(dpkg --print-architecture 2>/dev/null || echo amd64)" ] || foreign=yes
-declare -A packages=([buildah]=buildah)
-[ -n "${BASE:-}" ] || packages[mmdebstrap]=mmdebstrap
-[ -z "$foreign" ] || packages+=([qemu-aarch64-static]=qemu-user-static [update-binfmts]=binfmt-support [arch-test]=arch-test)
 missing=()
-for program in "${!packages[@]}"; do
-    command -v "$program" >/dev/null || missing+=("${packages[$program]}")
-done
+need() { command -v "$1" >/dev/null || missing+=("$2"); }
+need buildah buildah
+[ -n "${BASE:-}" ] || need mmdebstrap mmdebstrap
+foreign=
+if [ "$arch" != "$(dpkg --print-architecture 2>/dev/null || echo amd64)" ]; then
+    foreign=yes
+    need qemu-aarch64-static qemu-user-static
+    need update-binfmts binfmt-support
+    need arch-test arch-test
+fi
 if [ "${#missing[@]}" -gt 0 ]; then
     command -v apt-get >/dev/null || stop "install ${missing[*]} first."
     apt-get update -qq >/dev/null
@@ -34,6 +39,7 @@ if [ "${#missing[@]}" -gt 0 ]; then
         chmod +x "$policy"
     fi
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    [ -z "$(trap)" ] || { rm "$policy" && trap - EXIT; }
 fi
 if [ -n "$foreign" ] && ! arch-test "$arch" >/dev/null 2>&1; then
     [ -e /proc/sys/fs/binfmt_misc/register ] || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
@@ -65,7 +71,7 @@ if [ -z "${BASE:-}" ]; then
         container=$(buildah from --arch "$arch" scratch)
         buildah add --quiet "$container" .image/root.tar /
         buildah commit --quiet --rm "$container" "$BASE" >/dev/null
-        rm .image/root.tar
+        rm .image/root.tar .image/apt.conf
     fi
 fi
 
@@ -80,7 +86,7 @@ buildah build --quiet --format docker --arch "$arch" --network host "${secrets[@
 echo "image: $image, built in $SECONDS s"
 
 container=$(buildah from --pull-never "$image")
-trap 'buildah rm "$container" >/dev/null; rm -f "${policy:-}"' EXIT
+trap 'buildah rm "$container" >/dev/null' EXIT
 buildah run "$container" -- python infra/container/smoke.py
 rm -f "$archive"
 buildah push --quiet "$image" "oci-archive:$archive:$image"
