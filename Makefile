@@ -82,7 +82,7 @@ check-infra: .venv-infra/check.stamp .venv-infra/pcluster.stamp
 # pin everything anew (needs uv)
 lock:
 	printf '%s ; sys_platform == "never"\n' torchvision opencv-python ultralytics-platform nvidia-ml-py > .overrides.txt
-	printf '%s\n' ultralytics sahi > .lock.in
+	printf '%s\n' onnxruntime-gpu ultralytics sahi > .lock.in
 	uv pip compile --universal --python-version 3.11 --override .overrides.txt --extra bench --extra dev --extra train \
 		pyproject.toml .lock.in --no-header --no-annotate --no-emit-index-url --quiet --output-file requirements.lock
 	rm .overrides.txt .lock.in
@@ -145,6 +145,16 @@ review-round: env
 # time and memory of planning the two largest regions
 planning: env
 	$(BIN)/python benchmarks/planning.py
+
+# container images, made and tried here without Docker, on Debian as root (docs/container.md); 5, 30 and 15 minutes
+image:
+	infra/container/build.sh amd64
+
+image-arm64:
+	infra/container/build.sh arm64
+
+image-gpu:
+	infra/container/build.sh amd64 gpu
 
 clean:
 	rm -rf results logs .snakemake
