@@ -133,7 +133,7 @@ def rule_of(name: str) -> str:
 
 @contextmanager
 def local_aws(work: Path, image: Path, vcpus: int = 8) -> Iterator[LocalAWS]:
-    """A local AWS with the bucket `kilns` and the queues `kilnscan-compute`, `-memory` and `-gpu`."""
+    """A local AWS with the bucket `kilns`, the queues `kilnscan-compute`, `-memory`, `-gpu`, and two job definitions."""
     port = free_port()
     url = f"http://{HOST}:{port}"
     queues = {name: f"kilnscan-{name}" for name in ("compute", "memory", "gpu")}
@@ -147,6 +147,8 @@ def local_aws(work: Path, image: Path, vcpus: int = 8) -> Iterator[LocalAWS]:
         role = aws.client("iam").create_role(RoleName="job", AssumeRolePolicyDocument=_trust("ecs-tasks"))["Role"][
             "Arn"
         ]
+        for kind in ("cpu", "gpu"):
+            _definition(aws, f"kilnscan-{kind}", role)
         aws.client("s3").create_bucket(Bucket="kilns", CreateBucketConfiguration={"LocationConstraint": REGION})
         aws.env |= KEYS | {
             "AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": REGION, "SNAKEMAKE_AWS_BATCH_JOB_QUEUE": made["compute"],
@@ -183,6 +185,17 @@ def _queue(aws: LocalAWS, name: str) -> str:
     order = [{"order": 1, "computeEnvironment": environment["computeEnvironmentArn"]}]
     made = batch.create_job_queue(jobQueueName=name, state="ENABLED", priority=1, computeEnvironmentOrder=order)
     return made["jobQueueArn"]
+
+
+def _definition(aws: LocalAWS, name: str, role: str) -> None:
+    """Register a job definition that has Batch itself repeat what a reclaimed host cost, and nothing else."""
+    rules = [{"onStatusReason": "Host EC2*", "action": "RETRY"}, {"onReason": "*", "action": "EXIT"}]
+    needs = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "2048"}]
+    aws.client("batch").register_job_definition(
+        jobDefinitionName=name, type="container", platformCapabilities=["EC2"],
+        retryStrategy={"attempts": 3, "evaluateOnExit": rules},
+        containerProperties={"image": "kilnscan", "jobRoleArn": role, "resourceRequirements": needs},
+    )  # fmt: skip
 
 
 def sums(files: dict[str, bytes]) -> dict[str, str]:

@@ -130,6 +130,20 @@ def test_interrupted_reclaimed_hung_and_refused_it_loses_nothing_and_buys_nothin
     assert ledger <= JOBS["imagery"], "one change a job"
 
 
+def test_queues_and_definitions_of_ones_own_give_the_same_bytes(aws, local, tmp_path):
+    aws.inject({"kind": "reclaim", "match": "snakejob-screen-"})
+    basic = ["--profile", "profiles/basic-batch", *BATCH[2:]]
+    aws.head(tmp_path / "head").snakemake(*basic)
+    assert aws.ran("SUCCEEDED") == JOBS and not aws.ran("FAILED")
+    assert aws.ran("RETRY") == {"screen": 1}, "Batch repeats what a reclaimed host cost: Snakemake does not notice"
+    here, there = _compared(files_under(local)), results(aws)
+    assert {name for name in here if here[name] != there.get(name)} == set() and here.keys() == there.keys()
+    queues = {rule_of(event["name"]): event["queue"] for event in aws.lines("events.jsonl")}
+    memory = {rule for rule, queue in queues.items() if queue == "kilnscan-memory"}
+    assert memory == {"detect", "atlas", "publish"} and set(queues.values()) == {"kilnscan-memory", "kilnscan-compute"}
+    assert "pip" not in "".join(path.read_text() for path in (aws.work / "jobs").glob("*/job.log"))
+
+
 def _until(met, process=None, seconds=900) -> None:
     end = time.monotonic() + seconds
     while not met():
