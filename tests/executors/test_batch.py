@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+from collections import Counter
 
 import pytest
 import yaml
@@ -114,7 +115,9 @@ def test_interrupted_reclaimed_hung_and_refused_it_loses_nothing_and_buys_nothin
         ("imagery", "Host EC2 (instance i-0123456789abcdef0) terminated."),
         ("screen", "Host EC2 (instance i-0123456789abcdef0) terminated."),
     ]
-    assert aws.ran("SUCCEEDED") == JOBS and all(before[rule] <= JOBS[rule] for rule in before)
+    extra = aws.ran("SUCCEEDED") - Counter(JOBS)
+    assert aws.ran("SUCCEEDED") >= Counter(JOBS) and not set(extra) - set(before)
+    assert extra.total() <= 2, "only jobs that ended while Snakemake was interrupted ran again"
 
     here, there = _compared(files_under(local)), results(aws)
     differ = {name for name in here if here[name] != there.get(name) and "spending" not in name}
