@@ -26,10 +26,13 @@ PIP = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_DRY_RUN": "1", "PIP_DISABLE
 """What turns the plugin's `pip install` of its own parts, before every job, into a look at what the image has."""
 
 
-def clone(folder: Path) -> Path:
-    """A clone of the repository with what is not committed yet."""
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
-    changes = subprocess.run(["git", "-C", str(ROOT), "diff", "--binary", "HEAD"], check=True, capture_output=True)
+def clone(source: Path, folder: Path) -> Path:
+    """A clone of a repository with what is not committed yet."""
+    if not folder.exists():
+        subprocess.run(["git", "clone", "--quiet", str(source), str(folder)], check=True)
+    for command in (["fetch", "--quiet", str(source), "HEAD"], ["reset", "--quiet", "--hard", "FETCH_HEAD"]):
+        subprocess.run(["git", "-C", str(folder), *command], check=True)
+    changes = subprocess.run(["git", "-C", str(source), "diff", "--binary", "HEAD"], check=True, capture_output=True)
     if changes.stdout:
         subprocess.run(["git", "-C", str(folder), "apply"], input=changes.stdout, check=True)
     return folder
@@ -40,11 +43,7 @@ def build_image(image: Path) -> Path:
 
     It is kept between runs, and built anew when requirements change.
     """
-    wheels = image / ".wheels"
-    if not image.exists():
-        clone(image)
-    for command in (["fetch", "--quiet", str(ROOT), "HEAD"], ["reset", "--quiet", "--hard", "FETCH_HEAD"]):
-        subprocess.run(["git", "-C", str(image), *command], check=True)
+    wheels = clone(ROOT, image) / ".wheels"
     subprocess.run(["make", "--quiet", "env", f"PYTHON={sys.executable}"], cwd=image, check=True)
     if not wheels.exists():
         pip = [str(image / ".venv/bin/python"), "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(wheels)]
@@ -62,8 +61,8 @@ class Head:
     def start(self, *arguments: str) -> subprocess.Popen:
         """Start Snakemake."""
         command = [sys.executable, "-m", "snakemake", *arguments]
-        log = (self.folder / "run.log").open("ab")
-        return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env=self.env, start_new_session=True)
+        with (self.folder / "run.log").open("ab") as log:
+            return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env=self.env)
 
     def snakemake(self, *arguments: str, check: bool = True, timeout: float = 1800) -> str:
         """Run Snakemake to its end; what this and earlier runs printed."""
@@ -79,6 +78,7 @@ class LocalAWS:
 
     url: str
     work: Path
+    image: Path
     env: dict[str, str] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
@@ -121,9 +121,9 @@ class LocalAWS:
         return {key.removeprefix(f"{prefix}/"): s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 
     def head(self, folder: Path) -> Head:
-        """A clone that submits here."""
+        """A clone of the image's repository that submits here."""
         plain = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SNAKEMAKE_"))}
-        return Head(clone(folder), plain | self.env)
+        return Head(clone(self.image, folder), plain | self.env)
 
 
 def rule_of(name: str) -> str:
@@ -142,7 +142,7 @@ def local_aws(work: Path, image: Path, vcpus: int = 8) -> Iterator[LocalAWS]:
     settings = PIP | {"PIP_FIND_LINKS": str(image / ".wheels")}
     program += ["--env", *(f"{name}={value}" for name, value in settings.items())]
     with running(program, f"{url}/moto-api/", work / "server.log"):
-        aws = LocalAWS(url, work)
+        aws = LocalAWS(url, work, image)
         made = {name: _queue(aws, queue) for name, queue in queues.items()}
         role = aws.client("iam").create_role(RoleName="job", AssumeRolePolicyDocument=_trust("ecs-tasks"))["Role"][
             "Arn"

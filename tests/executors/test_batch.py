@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import time
 from collections import Counter
+from contextlib import closing
 
 import pytest
 import yaml
@@ -128,7 +129,8 @@ def test_interrupted_reclaimed_hung_and_refused_it_loses_nothing_and_buys_nothin
     ledger = chips.pop("/kilns/run/results/imagery/spending.sqlite")
     assert set(chips.values()) == {1}, "a chip was bought twice"
     (tmp_path / "ledger").write_bytes(aws.objects("run/results/imagery")["spending.sqlite"])
-    paid = sqlite3.connect(tmp_path / "ledger").execute("select count(*), sum(price) from paid").fetchone()
+    with closing(sqlite3.connect(tmp_path / "ledger")) as opened:
+        paid = opened.execute("select count(*), sum(price) from paid").fetchone()
     assert paid[0] == len(chips) and paid[1] == pytest.approx(len(chips) * CHIP_KM2 * PRICE)
     assert ledger <= JOBS["imagery"], "one change a job"
 
