@@ -97,9 +97,8 @@ def send(key, paths):
                 f"{SENT_MB} MB from this folder; {instead}."
             )
         # what lies beside it under the same name belongs to it: a shapefile's parts, a model's card
-        workflow.configfiles.extend(
-            Path(path).absolute().parent.glob(f"{Path(path).stem}.*")
-        )
+        beside = Path(path).absolute().parent.glob(f"{Path(path).stem}.*")
+        workflow.configfiles.extend(map(str, beside))
 
 
 def check_files(key, paths):

@@ -19,7 +19,7 @@ from tests.servers import HOST, free_port, running
 
 ROOT = Path(__file__).parents[2]
 REGION = "us-west-2"
-KEYS = {"AWS_ACCESS_KEY_ID": "AKIAHEAD", "AWS_SECRET_ACCESS_KEY": "secret-ffffffffffffffffffffffffffffffff"}
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIAHEAD", "AWS_SECRET_ACCESS_KEY": f"secret-{32 * 'f'}"}
 """Credentials of who submits. All secrets here look alike, so that they can be searched for: SECRET."""
 SECRET = rb"(secret|token)-[0-9a-f]{32}"
 PIP = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_DRY_RUN": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
