@@ -24,6 +24,12 @@ def made_here(path):
     return str(path).startswith("results/")
 
 
+if (
+    workflow.nodes
+):  # jobs run elsewhere: this machine's `cores` (profiles/default) would cut their threads
+    workflow.global_resources["_cores"] = workflow.resource_settings.cores = None
+
+
 def storage_prefix():
     """Where results lie if not in this folder: --default-storage-prefix; None if there is no such storage."""
     place = workflow.storage_settings
@@ -91,9 +97,8 @@ def send(key, paths):
                 f"{SENT_MB} MB from this folder; {instead}."
             )
         # what lies beside it under the same name belongs to it: a shapefile's parts, a model's card
-        workflow.configfiles.extend(
-            Path(path).absolute().parent.glob(f"{Path(path).stem}.*")
-        )
+        beside = Path(path).absolute().parent.glob(f"{Path(path).stem}.*")
+        workflow.configfiles.extend(map(str, beside))
 
 
 def check_files(key, paths):

@@ -19,17 +19,20 @@ from tests.servers import HOST, free_port, running
 
 ROOT = Path(__file__).parents[2]
 REGION = "us-west-2"
-KEYS = {"AWS_ACCESS_KEY_ID": "AKIAHEAD", "AWS_SECRET_ACCESS_KEY": "secret-ffffffffffffffffffffffffffffffff"}
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIAHEAD", "AWS_SECRET_ACCESS_KEY": f"secret-{32 * 'f'}"}
 """Credentials of who submits. All secrets here look alike, so that they can be searched for: SECRET."""
 SECRET = rb"(secret|token)-[0-9a-f]{32}"
 PIP = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_DRY_RUN": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 """What turns the plugin's `pip install` of its own parts, before every job, into a look at what the image has."""
 
 
-def clone(folder: Path) -> Path:
-    """A clone of the repository with what is not committed yet."""
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
-    changes = subprocess.run(["git", "-C", str(ROOT), "diff", "--binary", "HEAD"], check=True, capture_output=True)
+def clone(source: Path, folder: Path) -> Path:
+    """A clone of a repository with what is not committed yet."""
+    if not folder.exists():
+        subprocess.run(["git", "clone", "--quiet", str(source), str(folder)], check=True)
+    for command in (["fetch", "--quiet", str(source), "HEAD"], ["reset", "--quiet", "--hard", "FETCH_HEAD"]):
+        subprocess.run(["git", "-C", str(folder), *command], check=True)
+    changes = subprocess.run(["git", "-C", str(source), "diff", "--binary", "HEAD"], check=True, capture_output=True)
     if changes.stdout:
         subprocess.run(["git", "-C", str(folder), "apply"], input=changes.stdout, check=True)
     return folder
@@ -40,11 +43,7 @@ def build_image(image: Path) -> Path:
 
     It is kept between runs, and built anew when requirements change.
     """
-    wheels = image / ".wheels"
-    if not image.exists():
-        clone(image)
-    for command in (["fetch", "--quiet", str(ROOT), "HEAD"], ["reset", "--quiet", "--hard", "FETCH_HEAD"]):
-        subprocess.run(["git", "-C", str(image), *command], check=True)
+    wheels = clone(ROOT, image) / ".wheels"
     subprocess.run(["make", "--quiet", "env", f"PYTHON={sys.executable}"], cwd=image, check=True)
     if not wheels.exists():
         pip = [str(image / ".venv/bin/python"), "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(wheels)]
@@ -62,8 +61,8 @@ class Head:
     def start(self, *arguments: str) -> subprocess.Popen:
         """Start Snakemake."""
         command = [sys.executable, "-m", "snakemake", *arguments]
-        log = (self.folder / "run.log").open("ab")
-        return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env=self.env, start_new_session=True)
+        with (self.folder / "run.log").open("ab") as log:
+            return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env=self.env)
 
     def snakemake(self, *arguments: str, check: bool = True, timeout: float = 1800) -> str:
         """Run Snakemake to its end; what this and earlier runs printed."""
@@ -79,6 +78,7 @@ class LocalAWS:
 
     url: str
     work: Path
+    image: Path
     env: dict[str, str] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
@@ -121,9 +121,9 @@ class LocalAWS:
         return {key.removeprefix(f"{prefix}/"): s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 
     def head(self, folder: Path) -> Head:
-        """A clone that submits here."""
+        """A clone of the image's repository that submits here."""
         plain = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SNAKEMAKE_"))}
-        return Head(clone(folder), plain | self.env)
+        return Head(clone(self.image, folder), plain | self.env)
 
 
 def rule_of(name: str) -> str:
@@ -133,7 +133,7 @@ def rule_of(name: str) -> str:
 
 @contextmanager
 def local_aws(work: Path, image: Path, vcpus: int = 8) -> Iterator[LocalAWS]:
-    """A local AWS with the bucket `kilns` and the queues `kilnscan-compute`, `-memory` and `-gpu`."""
+    """A local AWS with a bucket `kilns`, queues `kilnscan-compute`, `-memory`, `-gpu`, and two job definitions."""
     port = free_port()
     url = f"http://{HOST}:{port}"
     queues = {name: f"kilnscan-{name}" for name in ("compute", "memory", "gpu")}
@@ -142,11 +142,13 @@ def local_aws(work: Path, image: Path, vcpus: int = 8) -> Iterator[LocalAWS]:
     settings = PIP | {"PIP_FIND_LINKS": str(image / ".wheels")}
     program += ["--env", *(f"{name}={value}" for name, value in settings.items())]
     with running(program, f"{url}/moto-api/", work / "server.log"):
-        aws = LocalAWS(url, work)
+        aws = LocalAWS(url, work, image)
         made = {name: _queue(aws, queue) for name, queue in queues.items()}
         role = aws.client("iam").create_role(RoleName="job", AssumeRolePolicyDocument=_trust("ecs-tasks"))["Role"][
             "Arn"
         ]
+        for kind in ("cpu", "gpu"):
+            _definition(aws, f"kilnscan-{kind}", role)
         aws.client("s3").create_bucket(Bucket="kilns", CreateBucketConfiguration={"LocationConstraint": REGION})
         aws.env |= KEYS | {
             "AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": REGION, "SNAKEMAKE_AWS_BATCH_JOB_QUEUE": made["compute"],
@@ -183,6 +185,17 @@ def _queue(aws: LocalAWS, name: str) -> str:
     order = [{"order": 1, "computeEnvironment": environment["computeEnvironmentArn"]}]
     made = batch.create_job_queue(jobQueueName=name, state="ENABLED", priority=1, computeEnvironmentOrder=order)
     return made["jobQueueArn"]
+
+
+def _definition(aws: LocalAWS, name: str, role: str) -> None:
+    """Register a job definition that has Batch itself repeat what a reclaimed host cost, and nothing else."""
+    rules = [{"onStatusReason": "Host EC2*", "action": "RETRY"}, {"onReason": "*", "action": "EXIT"}]
+    needs = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "2048"}]
+    aws.client("batch").register_job_definition(
+        jobDefinitionName=name, type="container", platformCapabilities=["EC2"],
+        retryStrategy={"attempts": 3, "evaluateOnExit": rules},
+        containerProperties={"image": "kilnscan", "jobRoleArn": role, "resourceRequirements": needs},
+    )  # fmt: skip
 
 
 def sums(files: dict[str, bytes]) -> dict[str, str]:

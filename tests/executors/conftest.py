@@ -26,8 +26,8 @@ def image() -> Path:
 
 
 @pytest.fixture(scope="session")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def local(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of the demo, run on this machine: what all else is compared with."""
-    head = Head(clone(tmp_path_factory.mktemp("local") / "kilnscan"), dict(os.environ))
+    head = Head(clone(image, tmp_path_factory.mktemp("local") / "kilnscan"), dict(os.environ))
     head.snakemake()
     return head.folder / "results"

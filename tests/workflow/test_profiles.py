@@ -168,6 +168,12 @@ def test_a_profile_plans_the_region(project, name):
     assert jobs["screen"] == jobs["detect"] == 5
 
 
+def test_jobs_on_other_machines_have_the_threads_they_ask_for(project):
+    shutil.rmtree(project.folder / "results")
+    said = project.snakemake("--dry-run", "--profile", "profiles/pcluster", "--cores", "1")
+    assert set(re.findall(r"^ +threads: (\d+)", said, re.MULTILINE)) == {"4"}
+
+
 @pytest.fixture
 def s3(tmp_path, socket_enabled):
     """A local server that speaks S3, with an empty bucket; the environment that points to it."""
