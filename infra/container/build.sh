@@ -41,12 +41,6 @@ if [ "${#missing[@]}" -gt 0 ]; then
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
     [ -z "$(trap)" ] || { rm "$policy" && trap - EXIT; }
 fi
-if [ -n "$foreign" ] && ! arch-test "$arch" >/dev/null 2>&1; then
-    [ -e /proc/sys/fs/binfmt_misc/register ] || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
-    update-binfmts --enable
-    arch-test "$arch" >/dev/null || stop "this kernel runs no programs for $arch, even with QEMU."
-fi
-
 mkdir -p .image
 cat >.image/storage.conf <<CONF
 [storage]
@@ -54,6 +48,17 @@ driver = "vfs"
 graphroot = "$PWD/.image/storage"
 runroot = "$PWD/.image/run"
 CONF
+if [ -n "$foreign" ]; then
+    [ -e /proc/sys/fs/binfmt_misc/register ] || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+    arch-test "$arch" >/dev/null 2>&1 || update-binfmts --enable
+    arch-test "$arch" >/dev/null || stop "this kernel runs no programs for $arch, even with QEMU."
+    # QEMU shows this machine's /proc/cpuinfo, and ONNX Runtime falls over it: in a mount namespace of its own the rest
+    # of this script sees that of an Arm Neoverse N1
+    if [ "${CPUINFO:-}" != arm64 ]; then
+        CPUINFO=arm64 exec unshare --mount infra/container/build.sh "$arch" "$variant"
+    fi
+    mount --bind infra/container/cpuinfo.arm64 /proc/cpuinfo
+fi
 export CONTAINERS_STORAGE_CONF=$PWD/.image/storage.conf BUILDAH_ISOLATION=chroot
 
 if [ -z "${BASE:-}" ]; then

@@ -17,12 +17,12 @@ project = tomllib.load(open("pyproject.toml", "rb"))["project"]
 print(*(project["optional-dependencies"][sys.argv[1]] if sys.argv[1:] else project["dependencies"]), sep="\n")
 PYTHON
 }
-pip install --requirement <(needed)
+pip install --no-compile --requirement <(needed)
 if [ "$1" = gpu ]; then
     # the two share a module, so one has to go before the other comes
     pip uninstall --yes onnxruntime
-    pip install onnxruntime-gpu --requirement <(needed train)
-    pip install --no-deps ultralytics ultralytics-thop
+    pip install --no-compile onnxruntime-gpu --requirement <(needed train)
+    pip install --no-compile --no-deps ultralytics ultralytics-thop
 fi
 
 site=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
@@ -34,7 +34,10 @@ cpu=generic
 cat >"$site/numba.pth" <<PTH
 import os; os.environ.update(NUMBA_CPU_NAME="$cpu", NUMBA_CPU_FEATURES="", NUMBA_CACHE_DIR="/opt/numba")
 PTH
-find "$site" -type d -name tests -prune -exec rm -r {} +  # the packages' own tests: a seventh of all
+find "$site" -type d -name tests -prune -exec rm -r {} +  # the packages' own tests
+# Python knows compiled code by its source's time, which images round: half of it would be compiled anew by every job,
+# for good, as the user may not write here. This code is used whatever the time.
+python -m compileall -q --invalidation-mode unchecked-hash "$site" || true  # some files are templates, not Python
 
 # Snakemake's plugin for AWS Batch looks for this one at every job's start
 pip download --no-deps --dest /opt/wheels snakemake-storage-plugin-s3
