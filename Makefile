@@ -23,7 +23,7 @@ train-env: $(VENV)/train.stamp
 test: dev-env
 	$(BIN)/python -m pytest
 
-# AWS Batch on this machine, each job shut in: the demo's tables whatever happens (half an hour; needs root, bubblewrap)
+# AWS Batch on this machine, each job shut in: the demo's tables whatever happens (half an hour; needs bubblewrap)
 test-batch: dev-env
 	$(BIN)/python -m pytest tests/executors
 
