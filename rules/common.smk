@@ -24,9 +24,8 @@ def made_here(path):
     return str(path).startswith("results/")
 
 
-if (
-    workflow.nodes
-):  # jobs run elsewhere: this machine's `cores` (profiles/default) would cut their threads
+if workflow.is_main_process and workflow.nodes:
+    # jobs run elsewhere: this machine's `cores` (profiles/default) would cut their threads
     workflow.global_resources["_cores"] = workflow.resource_settings.cores = None
 
 

@@ -134,6 +134,7 @@ def rule_of(name: str) -> str:
 @contextmanager
 def local_aws(work: Path, image: Path, vcpus: int = 8) -> Iterator[LocalAWS]:
     """A local AWS with a bucket `kilns`, queues `kilnscan-compute`, `-memory`, `-gpu`, and two job definitions."""
+    work.mkdir(parents=True, exist_ok=True)
     port = free_port()
     url = f"http://{HOST}:{port}"
     queues = {name: f"kilnscan-{name}" for name in ("compute", "memory", "gpu")}
