@@ -24,11 +24,6 @@ def made_here(path):
     return str(path).startswith("results/")
 
 
-if workflow.is_main_process and workflow.nodes:
-    # jobs run elsewhere: this machine's `cores` (profiles/default) would cut their threads
-    workflow.global_resources["_cores"] = workflow.resource_settings.cores = None
-
-
 def storage_prefix():
     """Where results lie if not in this folder: --default-storage-prefix; None if there is no such storage."""
     place = workflow.storage_settings

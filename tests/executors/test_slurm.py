@@ -106,7 +106,11 @@ def began(run: Run, rule: str) -> Callable[[], bool]:
     return lambda: any(name.startswith(rule) and record["state"] == "running" for name, record in run.records().items())
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["without accounting", "with accounting"])
+without_accounting = pytest.mark.parametrize("cluster", [False], indirect=True, ids=["without accounting"])
+with_and_without = pytest.mark.parametrize("cluster", [False, True], indirect=True, ids=["without", "with accounting"])
+
+
+@pytest.fixture(scope="module")
 def cluster(request) -> Iterator[Slurm]:
     with slurm(accounting=request.param) as cluster:
         yield cluster
@@ -119,6 +123,7 @@ def profile(cluster) -> list[str]:
     return ["--profile", "pcluster", *QUICK, *ONE_TILE, *status]
 
 
+@with_and_without
 def test_a_lost_node_and_a_killed_allocation_change_no_byte(cluster, profile, local, tmp_path):
     run = fresh(tmp_path).start(*profile)
     begun = time.monotonic()
@@ -158,6 +163,7 @@ def test_a_lost_node_and_a_killed_allocation_change_no_byte(cluster, profile, lo
     )
 
 
+@without_accounting
 def test_every_job_lands_in_its_partition_with_what_it_asked_for(cluster, profile, local, tmp_path):
     run = fresh(tmp_path, local / "landscape").start(*profile)
     run.finish()
@@ -176,6 +182,7 @@ def test_every_job_lands_in_its_partition_with_what_it_asked_for(cluster, profil
         )
 
 
+@without_accounting
 def test_an_interrupted_run_leaves_no_job_and_goes_on(cluster, profile, local, tmp_path):
     run = fresh(tmp_path, local / "landscape").start(*profile)
     wait_for(began(run, "screen"), run)
@@ -190,6 +197,7 @@ def test_an_interrupted_run_leaves_no_job_and_goes_on(cluster, profile, local, t
     assert run.products() == products(local)
 
 
+@without_accounting
 def test_a_lost_head_node_loses_nothing(cluster, profile, local, tmp_path):
     run = fresh(tmp_path, local / "landscape").start(*profile)
     wait_for(began(run, "screen"), run)
