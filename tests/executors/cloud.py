@@ -60,7 +60,8 @@ class Head:
 
     def start(self, *arguments: str) -> subprocess.Popen:
         """Start Snakemake."""
-        command = [sys.executable, "-m", "snakemake", *arguments]
+        # a shell's background jobs ignore Ctrl-C, and so would all that they start
+        command = ["env", "--default-signal=INT", sys.executable, "-m", "snakemake", *arguments]
         with (self.folder / "run.log").open("ab") as log:
             return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env=self.env)
 

@@ -41,7 +41,8 @@ class Run:
 
     def start(self, *arguments: str) -> "Run":
         """Start Snakemake; what it says goes to run.log."""
-        command = [sys.executable, "-m", "snakemake", *arguments]
+        # a shell's background jobs ignore Ctrl-C, and so would all that they start
+        command = ["env", "--default-signal=INT", sys.executable, "-m", "snakemake", *arguments]
         with (self.folder / "run.log").open("ab") as said:
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=said, stderr=said, start_new_session=True)
         return self
