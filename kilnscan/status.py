@@ -1,8 +1,10 @@
 """What a run has done so far, from its jobs' records: progress by rule, failures, pace, cost, and who asks too much."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -44,9 +46,12 @@ def _record(text: bytes, age_s: float, silent_s: float) -> Job | None:
 
 def _from_folder(folder: Path) -> Iterator[tuple[bytes, float]]:
     now = datetime.now(UTC).timestamp()
-    for path in sorted(folder.rglob("*.json")):
-        if path.stat().st_size <= MOST_BYTES:
-            yield path.read_bytes(), now - path.stat().st_mtime
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))  # where records are being written
+        for path in (Path(place) / name for name in sorted(names) if name.endswith(".json")):
+            with suppress(FileNotFoundError):
+                if path.stat().st_size <= MOST_BYTES:
+                    yield path.read_bytes(), now - path.stat().st_mtime
 
 
 def _from_s3(place: str) -> Iterator[tuple[bytes, float]]:

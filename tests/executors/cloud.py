@@ -28,7 +28,7 @@ PIP = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_DRY_RUN": "1", "PIP_DISABLE
 
 def clone(source: Path, folder: Path) -> Path:
     """A clone of a repository with what is not committed yet."""
-    if not folder.exists():
+    if not (folder / ".git").exists():  # else git would take the repository around it for it
         subprocess.run(["git", "clone", "--quiet", str(source), str(folder)], check=True)
     for command in (["fetch", "--quiet", str(source), "HEAD"], ["reset", "--quiet", "--hard", "FETCH_HEAD"]):
         subprocess.run(["git", "-C", str(folder), *command], check=True)

@@ -22,7 +22,7 @@ def image() -> Path:
     """The image of the jobs."""
     if not shutil.which("bwrap"):
         pytest.skip("bubblewrap is not installed: apt-get install bubblewrap")
-    return build_image(Path(os.environ.get("KILNSCAN_IMAGE", ROOT / ".image")))
+    return build_image(Path(os.environ.get("KILNSCAN_IMAGE", ROOT / ".image-batch")))
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 Run by `make test-slurm`, as root, with Debian's Slurm. Prints what each fault cost.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -16,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.executors.cloud import clone, files_under, sums
+from kilnscan.status import read_records
+from tests.executors.cloud import ROOT, clone, files_under, sums
 from tests.executors.slurm import Slurm, slurm
 
 QUICK = (
@@ -61,8 +61,7 @@ class Run:
     def records(self) -> dict[str, dict]:
         """Records of jobs by rule and tile."""
         found = {}
-        for path in sorted((self.folder / "results/demo/jobs").rglob("*.json")):
-            record = json.loads(path.read_text())
+        for record in read_records(str(self.folder / "results/demo/jobs")):
             found[f"{record['rule']} {record['wildcards'].get('tile', '')}".strip()] = record
         return found
 
@@ -79,7 +78,7 @@ def products(results: Path) -> dict[str, str]:
 
 def fresh(folder: Path, landscape: Path | None = None) -> Run:
     """A clone; with a `landscape` made before, which takes most of the demo's time."""
-    clone(folder / "kilnscan")
+    clone(ROOT, folder / "kilnscan")
     (folder / "kilnscan/pcluster").symlink_to("profiles/pcluster")
     if landscape:
         shutil.copytree(landscape, folder / "kilnscan/results/landscape")
@@ -105,6 +104,14 @@ def running(cluster: Slurm, rule: str) -> Callable[[], list[str]]:
 def began(run: Run, rule: str) -> Callable[[], bool]:
     """Whether some job of a rule has written that it runs."""
     return lambda: any(name.startswith(rule) and record["state"] == "running" for name, record in run.records().items())
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory) -> Path:
+    """Results of the demo, run on this machine."""
+    run = fresh(tmp_path_factory.mktemp("local")).start()
+    print(f"\nlocal: {run.finish():.0f} s")
+    return run.folder / "results"
 
 
 without_accounting = pytest.mark.parametrize("cluster", [False], indirect=True, ids=["without accounting"])
