@@ -62,8 +62,13 @@ def _raise_stopped(sign: int, frame: object) -> None:
 
 def _without_queries(record: logging.LogRecord) -> bool:
     """Cut the queries of links out of what others log, GDAL above all: signatures and keys are in them."""
-    record.msg, record.args = re.sub(r"(://[^\s?]+)\?\S+", r"\1?...", record.getMessage()), ()
+    record.msg, record.args = _plain(record.getMessage()), ()
     return True
+
+
+def _plain(text: str) -> str:
+    """A text without the queries of the links in it."""
+    return re.sub(r"(://[^\s?]+)\?\S+", r"\1?...", text)
 
 
 class Progress:
@@ -85,7 +90,7 @@ class Progress:
 
 
 def _stop(record: Record, sentence: str, details: str = "") -> None:
-    logger = logging.getLogger("kilnscan")
+    logger, sentence = logging.getLogger("kilnscan"), _plain(sentence)
     if details:
         logger.error(details)
     logger.error(sentence)

@@ -61,6 +61,8 @@ def cost_usd(record: dict[str, Any]) -> tuple[float, float] | None:
     share = 1.0 if kind.gpu else min(1.0, max(record.get("threads", 1) / kind.vcpu, asked_gib / kind.mem_gib))
     hours = record["wall_s"] / 3600 * share
     low, high = kind.spot if machine.get("spot") else (kind.on_demand, kind.on_demand)
+    if machine.get("spot") is None:  # not known: a container may not ask
+        low, high = kind.spot[0], kind.on_demand
     return hours * low, hours * high
 
 

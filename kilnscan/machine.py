@@ -40,16 +40,21 @@ def hardware() -> dict[str, Any]:
 
 
 def instance() -> dict[str, Any]:
-    """`instance`, `spot` and `region` of an EC2 machine, from its metadata service (IMDSv2); empty elsewhere.
+    """`instance`, `spot` and `region` of an EC2 machine; empty elsewhere.
 
-    Only a machine that calls itself EC2 is asked, or the address in AWS_EC2_METADATA_SERVICE_ENDPOINT.
-    KILNSCAN_INSTANCE names the type where there is no service (a container that may not reach it).
+    All three come from its metadata service (IMDSv2), which only a machine that calls itself EC2 is asked, or the
+    address in AWS_EC2_METADATA_SERVICE_ENDPOINT. A container that may not reach it learns the type from the machine's
+    name for itself; KILNSCAN_INSTANCE says it where that is not there either.
     """
-    named = os.environ.get("KILNSCAN_INSTANCE")
-    if named:
-        return {"instance": named[:40]}
-    endpoint = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or (METADATA if _is_ec2() else None)
-    if endpoint is None or os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
+    vendor, product = (_dmi(name) for name in ("sys_vendor", "product_name"))
+    named = os.environ.get("KILNSCAN_INSTANCE") or (product if vendor.startswith("Amazon") else "")
+    return ({"instance": named[:40]} if named else {}) | _metadata(vendor)
+
+
+def _metadata(vendor: str) -> dict[str, Any]:
+    """What the metadata service tells, if there is one."""
+    endpoint = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or (METADATA if vendor.startswith("Amazon") else "")
+    if not endpoint or os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
         return {}
     web = urllib3.PoolManager(timeout=METADATA_WAIT_S, retries=False)
     try:
@@ -68,10 +73,11 @@ def instance() -> dict[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
 
 
-def _is_ec2() -> bool:
-    with suppress(OSError):
-        return Path("/sys/devices/virtual/dmi/id/sys_vendor").read_text().startswith("Amazon")
-    return False
+def _dmi(name: str) -> str:
+    """What the firmware says of the machine; EC2's own hypervisor names the instance type as the product."""
+    with suppress(OSError, UnicodeDecodeError):
+        return Path(f"/sys/devices/virtual/dmi/id/{name}").read_text().strip()
+    return ""
 
 
 def cpu_s() -> float:

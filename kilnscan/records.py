@@ -1,19 +1,22 @@
 """A job's record: what it took, where it ran and how it ended, a small file beside its products.
 
 Written when a job begins and again when it ends, so that a job which was killed leaves one too: it says `running`, and
-the next attempt moves it to `earlier` as `lost`. A job that shares no file system with others writes its beginning to
-S3 itself, where Snakemake only puts the end. Times of day are in here and in nothing else that the workflow makes.
+the next attempt moves it to `earlier` as `lost`. Snakemake removes the record before a job, as it does with logs: a
+copy of it, hidden beside it, is what the next attempt remembers. A job that shares no file system with others writes
+its beginning to S3 itself, where Snakemake only puts the end. Times of day are in here and in nothing else that the
+workflow makes.
 """
 
 import json
+import logging
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from kilnscan import machine, traffic
 from kilnscan.errors import KilnscanError
@@ -21,12 +24,15 @@ from kilnscan.files import write_json
 from kilnscan.store import Store, open_store
 
 MOST_EARLIER = 20
-KEPT = ("state", "attempt", "started", "wall_s", "cpu_s", "peak_mb", "asked_mb", "threads", "reason", "executor",
-        "machine")  # fmt: skip
+KEPT = ("state", "attempt", "started", "wall_s", "cpu_s", "peak_mb", "read_bytes", "asked_mb", "threads", "reason",
+        "executor", "machine")  # fmt: skip
 """What is kept of earlier attempts: what costs and failures need."""
 PULSE_S, S3_PULSE_S = 30.0, 300.0
+Result = TypeVar("Result")
+
 STORAGE = ".snakemake/storage/s3/"
-LOST = "It ended without a word: killed, out of memory, or its machine went away."
+LOST = "It ended without a word: killed, out of memory, or its machine was reclaimed."
+REPEATED = "It ended without a word and came again as it was: its machine went away, or Snakemake was killed."
 
 
 class Named(Protocol):
@@ -51,8 +57,8 @@ class Record:
 
     def __init__(self, task: Task) -> None:
         self.path: Path | None = _path(task)
-        self._store, self._name = _place(self.path)
-        self._begun, self._cpu, self._files = time.monotonic(), machine.cpu_s(), traffic.file_bytes()
+        self._store, self._name = _safely(lambda: _place(self.path)) or (None, "")
+        self._begun, self._cpu, self._files = time.monotonic(), machine.cpu_s(), _safely(traffic.file_bytes)
         if self.path is None:
             return
         traffic.count_gdal()
@@ -64,13 +70,14 @@ class Record:
             "attempt": int(asked.get("attempt", 1)),
             "started": _now(),
             "threads": task.threads,
-            "asked_mb": asked.get("mem_mb"),
+            "asked_mb": asked.get("aws_batch_mem_mb") or asked.get("mem_mb"),
             "asked_min": asked.get("runtime"),
-            "executor": machine.executor(),
-            "machine": machine.hardware(),
+            "executor": _safely(machine.executor) or {},
+            "machine": _safely(machine.hardware) or {},
             "log": str(task.log[0]),
-            "earlier": self._earlier(),
+            "earlier": [],
         }
+        self._told["earlier"] = self._earlier()
         self._write()
         self._put()
         self._ended = threading.Event()
@@ -86,7 +93,7 @@ class Record:
         if self.path is None:
             return
         self._ended.set()
-        files = traffic.file_bytes()
+        files = _safely(traffic.file_bytes)
         self._told.pop("alive", None)
         self._told |= {
             "state": state,
@@ -96,31 +103,41 @@ class Record:
             "start_cpu_s": round(self._cpu, 3),
             "peak_mb": machine.peak_mb(),
             "read_bytes": {
-                "network": traffic.network_bytes(),
+                "network": _safely(traffic.network_bytes),
                 "files": None if files is None or self._files is None else files - self._files,
             },
         } | ({"reason": reason} if reason else {})
         self._write()
+        if self._store:
+            with suppress(KilnscanError):
+                self._store.put(_hidden(self._name), json.dumps(self._told).encode())
 
     def _beat(self) -> None:
         """Renew the file's time while the job runs: of one that is killed, it tells how long it ran."""
         while not self._ended.wait(S3_PULSE_S if self._store else PULSE_S):
             with suppress(OSError):
-                self._put() if self._store else os.utime(self.path)  # type: ignore[arg-type]  # a thread has a path
+                if self._store:
+                    self._put()
+                else:
+                    for path in (str(self.path), _hidden(str(self.path))):
+                        os.utime(path)
 
     def _put(self) -> None:
         """Put the record of a running job where others see it."""
         if self._store:
             self._told["alive"] = _now()
             with suppress(KilnscanError):
-                self._store.put(self._name, json.dumps(self._told).encode())
+                for name in (self._name, _hidden(self._name)):
+                    self._store.put(name, json.dumps(self._told).encode())
 
     def _earlier(self) -> list[dict[str, Any]]:
         """What came before, oldest first."""
         try:
             last = self._last()
             if last.get("state") == "running":
-                last = {**last, "state": "lost", "reason": LOST, "wall_s": _until(last, self.path)}
+                same = last.get("attempt") == self._told["attempt"]
+                reason = REPEATED if same else LOST
+                last = {**last, "state": "lost", "reason": reason, "wall_s": seconds_known(last, _time_of(self.path))}
             kept = {name: last[name] for name in KEPT if name in last}
             return [*last.get("earlier", []), *([kept] if kept else [])][-MOST_EARLIER:]
         except (KilnscanError, ValueError, TypeError, AttributeError, OSError):
@@ -129,14 +146,17 @@ class Record:
     def _last(self) -> dict[str, Any]:
         """The record that the job before this one left, if there is one."""
         if self._store:
-            content = self._store.read([self._name]).get(self._name)
+            content = self._store.read([_hidden(self._name)]).get(_hidden(self._name))
         else:
-            content = self.path.read_bytes() if self.path and self.path.exists() else None
+            copy = self.path and Path(_hidden(str(self.path)))
+            content = copy.read_bytes() if copy and copy.exists() else None
         return json.loads(content) if content else {}
 
     def _write(self) -> None:
         with suppress(OSError, KilnscanError):  # a full disk is told by what the job writes itself
-            write_json(self.path, self._told)  # type: ignore[arg-type]  # _write is not called without a path
+            write_json(str(self.path), self._told)
+            if not self._store:
+                write_json(_hidden(str(self.path)), self._told)
 
 
 def _path(task: Task) -> Path | None:
@@ -155,9 +175,30 @@ def _place(path: Path | None) -> tuple[Store | None, str]:
     return (open_store(f"s3://{bucket}"), name) if found else (None, "")
 
 
-def _until(record: Mapping[str, Any], path: Path | None) -> float:
-    """Seconds for which a lost job is known to have run: until its last pulse."""
-    with suppress(KeyError, ValueError, OSError, AttributeError):
-        alive = datetime.fromisoformat(record["alive"]).timestamp() if "alive" in record else path.stat().st_mtime
-        return round(max(0.0, alive - datetime.fromisoformat(record["started"]).timestamp()), 3)
+def _hidden(name: str) -> str:
+    """Name of the copy that lies hidden beside a record."""
+    folder, slash, file = name.rpartition("/")
+    return f"{folder}{slash}.{file}"
+
+
+def _time_of(path: Path | None) -> float | None:
+    copy = path and Path(_hidden(str(path)))
+    return copy.stat().st_mtime if copy and copy.exists() else None
+
+
+def seconds_known(record: Mapping[str, Any], changed: float | None) -> float:
+    """Seconds for which a lost job is known to have run: until its last pulse, or until its file `changed` (a time)."""
+    with suppress(KeyError, ValueError, TypeError):
+        alive = datetime.fromisoformat(record["alive"]).timestamp() if "alive" in record else changed
+        if alive is not None:
+            return round(max(0.0, alive - datetime.fromisoformat(record["started"]).timestamp()), 3)
     return 0.0
+
+
+def _safely(measure: Callable[[], Result]) -> Result | None:
+    """What is measured, or None: a record may be poorer, but no job fails for it."""
+    try:
+        return measure()
+    except Exception:
+        logging.getLogger("kilnscan").warning("the record of this job lacks something", exc_info=True)
+        return None

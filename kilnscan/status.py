@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -13,11 +13,15 @@ from typing import Any
 import boto3
 
 from kilnscan.instances import cost_usd
+from kilnscan.records import seconds_known
 
 Job = dict[str, Any]
 READERS = 16
 MOST_BYTES = 1 << 20
 MOST_SHOWN = 20
+STATES = ("running", "failed", "stopped", "lost")
+RECENT = timedelta(hours=1)
+"""The pace is that of the last hour: what came before a pause says nothing about the end."""
 SILENT_S, S3_SILENT_S = 120, 900
 """A job that says `running` and has not renewed its record for so long is taken for lost (see records.PULSE_S)."""
 SPARE, SNAKEMAKE_MB, ROUND_MB = 1.25, 300, 256
@@ -39,16 +43,21 @@ def _record(text: bytes, age_s: float, silent_s: float) -> Job | None:
     if not isinstance(job, dict) or not {"rule", "state", "started"} <= job.keys():
         return None
     if job["state"] == "running" and age_s > silent_s:
-        job["state"] = "lost"
+        job["state"], job["wall_s"] = "lost", seconds_known(job, datetime.now(UTC).timestamp() - age_s)
         job["reason"] = f"Silent for {age_s / 60:.0f} minutes: killed, out of memory, or its machine went away."
     return job
+
+
+def _is_record(name: str) -> bool:
+    """Whether a file's name is one of a record; those that begin with a dot are copies."""
+    return name.endswith(".json") and not name.startswith(".")
 
 
 def _from_folder(folder: Path) -> Iterator[tuple[bytes, float]]:
     now = datetime.now(UTC).timestamp()
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))  # where records are being written
-        for path in (Path(place) / name for name in sorted(names) if name.endswith(".json")):
+        for path in (Path(place) / name for name in sorted(names) if _is_record(name)):
             with suppress(FileNotFoundError):
                 if path.stat().st_size <= MOST_BYTES:
                     yield path.read_bytes(), now - path.stat().st_mtime
@@ -58,7 +67,7 @@ def _from_s3(place: str) -> Iterator[tuple[bytes, float]]:
     bucket, _, prefix = place.removeprefix("s3://").partition("/")
     client = boto3.client("s3")
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix.rstrip("/") + "/")
-    found = [item for page in pages for item in page.get("Contents", []) if item["Key"].endswith(".json")]
+    found = [item for page in pages for item in page.get("Contents", []) if _is_record(item["Key"].rpartition("/")[2])]
     now = datetime.now(UTC)
 
     def get(item: dict[str, Any]) -> tuple[bytes, float]:
@@ -69,12 +78,21 @@ def _from_s3(place: str) -> Iterator[tuple[bytes, float]]:
         yield from pool.map(get, (item for item in found if item["Size"] <= MOST_BYTES))
 
 
-def tell(jobs: list[Job], expected: Mapping[str, int], paid: str = "", now: datetime | None = None) -> str:
+def tell(
+    jobs: list[Job],
+    expected: Mapping[str, int],
+    tiles: Collection[str] | None = None,
+    paid: str = "",
+    now: datetime | None = None,
+) -> str:
     """The state of a run in words.
 
-    `expected`: how many jobs each rule has in all, in the order of the workflow; `paid`: a line about imagery.
+    `expected`: how many jobs each rule has in all, in the order of the workflow; `tiles`: those of the region, others
+    being left from another grid; `paid`: a line about imagery.
     """
     now = now or datetime.now(UTC)
+    if tiles is not None:
+        jobs = [job for job in jobs if job.get("wildcards", {}).get("tile") in {None, *tiles}]
     parts = [_progress(jobs, expected), _pace(jobs, expected, now), _spent(jobs, paid), _failures(jobs), _sizes(jobs)]
     return "\n\n".join(part for part in parts if part)
 
@@ -87,15 +105,15 @@ def attempts(jobs: Iterable[Job]) -> Iterator[Job]:
 
 
 def _progress(jobs: list[Job], expected: Mapping[str, int]) -> str:
-    rows = [("rule", "done", "of", "running", "failed", "lost", "again", "median s", "peak MB")]
+    rows = [("rule", "done", "of", "running", "failed", "stopped", "lost", "again", "median s", "peak MB")]
     for rule, total in expected.items():
         mine = [job for job in jobs if job["rule"] == rule]
-        counts = {state: sum(job["state"] == state for job in mine) for state in ("done", "running", "failed", "lost")}
+        counts = {state: sum(job["state"] == state for job in mine) for state in ("done", *STATES)}
         done = [job for job in mine if job["state"] == "done"]
         rows.append((
             rule, str(counts["done"]), str(total),
-            *(str(counts[state] or "") for state in ("running", "failed", "lost")),
-            str(sum(len(job.get("earlier", [])) for job in mine) or ""),
+            *(str(counts[state] or "") for state in STATES),
+            str(sum(one["state"] != "done" for job in mine for one in job.get("earlier", [])) or ""),
             f"{median(job['wall_s'] for job in done):.1f}" if done else "",
             str(max(job["peak_mb"] for job in done)) if done else "",
         ))  # fmt: skip
@@ -103,36 +121,34 @@ def _progress(jobs: list[Job], expected: Mapping[str, int]) -> str:
 
 
 def _pace(jobs: list[Job], expected: Mapping[str, int], now: datetime) -> str:
-    """How long it has run and when it may end: what is left at each rule's median, at the width reached so far."""
+    """When it may end: what is left, at each rule's median, and as many jobs at a time as in the last hour."""
     if not jobs:
         return "Nothing has begun yet."
-    begun = min(datetime.fromisoformat(job["started"]) for job in jobs)
-    ends = [datetime.fromisoformat(job["ended"]) for job in jobs if "ended" in job]
     done = [job for job in jobs if job["state"] == "done"]
     left = {rule: total - sum(job["rule"] == rule for job in done) for rule, total in expected.items()}
     left = {rule: count for rule, count in left.items() if count > 0}
-    worked_s = sum(job["wall_s"] for job in done)
-    km2 = sum(job.get("km2", 0) for job in done if job["rule"] == "screen")
     if not left:
-        took = max(ends) - begun
-        return f"Complete. From the first job's start to the last one's end: {_span(took)}." + _rate(km2, took)
-    took = now - begun
+        last = max(job["ended"] for job in done)
+        return (
+            f"Every job has been done, the last one on {last}; whether anything is out of date, `snakemake -n` tells."
+        )
+    begun = min(datetime.fromisoformat(job["started"]) for job in jobs)
+    said = f"{sum(left.values())} jobs are left; the first began {_span(now - begun)} ago."
+    since = max(now - RECENT, begun)
+    recent = [job for job in done if datetime.fromisoformat(job["ended"]) >= since]
+    width = sum(job["wall_s"] for job in recent) / max((now - since).total_seconds(), 1)
+    if width <= 0:
+        return f"{said} None has ended in the last hour."
     usual = {
         rule: median(job["wall_s"] for job in done if job["rule"] == rule) for rule in {job["rule"] for job in done}
     }
-    unknown = [rule for rule in left if rule not in usual]
-    said = f"{sum(left.values())} jobs are left; the first began {_span(took)} ago." + _rate(km2, took)
-    if not usual or worked_s <= 0:
-        return said
-    width = max(worked_s / max(took.total_seconds(), 1), 1e-6)
     rest = timedelta(seconds=sum(usual.get(rule, 0) * count for rule, count in left.items()) / width)
+    km2 = sum(job.get("km2", 0) for job in recent if job["rule"] == "screen")
+    if km2:
+        said += f" Screened in the last hour: {km2:,.0f} km2."
     said += f" At this pace it ends about {(now + rest).strftime('%Y-%m-%d %H:%M')} UTC, in {_span(rest)}"
+    unknown = [rule for rule in left if rule not in usual]
     return said + (f"; not counted, because none has run yet: {', '.join(unknown)}." if unknown else ".")
-
-
-def _rate(km2: float, took: timedelta) -> str:
-    hours = took.total_seconds() / 3600
-    return f" Screened: {km2:,.0f} km2, {km2 / hours:,.0f} an hour." if km2 and hours > 0 else ""
 
 
 def _spent(jobs: list[Job], paid: str) -> str:
@@ -140,18 +156,21 @@ def _spent(jobs: list[Job], paid: str) -> str:
     if not tries:
         return paid
     wall, cpu = sum(one["wall_s"] for one in tries), sum(one.get("cpu_s", 0) for one in tries)
-    read = sum((job.get("read_bytes") or {}).get("network", 0) for job in jobs)
+    read = sum((one.get("read_bytes") or {}).get("network") or 0 for one in tries)
     wasted = sum(one["wall_s"] for one in tries if one["state"] != "done")
     lines = [f"Jobs worked {wall / 3600:.2f} h ({cpu / 3600:.2f} CPU h), {wasted / 3600:.2f} h of it in vain, "
              f"and read {read / 1e9:.2f} GB over the network."]  # fmt: skip
-    costs = [cost for one in tries if (cost := cost_usd(one)) is not None]
-    if costs:
-        low, high = (sum(cost[side] for cost in costs) for side in (0, 1))
+    costs = [cost_usd(one) for one in tries]
+    known = [cost for cost in costs if cost is not None]
+    named = {one.get("machine", {}).get("instance", "") for one, cost in zip(tries, costs, strict=True) if cost is None}
+    unpriced = sum(one["wall_s"] for one, cost in zip(tries, costs, strict=True) if cost is None) / 3600
+    if known:
+        low, high = (sum(cost[side] for cost in known) for side in (0, 1))
         amount = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f}"
-        lines.append(f"Machines so far: {amount} USD by facts/instances.csv, without starting and idling.")
-    unknown = sorted({one.get("machine", {}).get("instance", "") for one in tries if cost_usd(one) is None} - {""})
-    if unknown:
-        lines.append(f"No price is known of {', '.join(unknown)}: add it to facts/instances.csv.")
+        more = f", and {unpriced:.2f} h on machines whose price is not known" if unpriced >= 0.005 else ""
+        lines.append(f"Machines: {amount} USD by facts/instances.csv, without their starting and idling{more}.")
+    if named - {""}:
+        lines.append(f"No price is known of {', '.join(sorted(named - {''}))}: add it to facts/instances.csv.")
     return "\n".join([*lines, *([paid] if paid else [])])
 
 
@@ -161,9 +180,9 @@ def _failures(jobs: list[Job]) -> str:
              f"    {job.get('reason', '')}" for job in bad[:MOST_SHOWN]]  # fmt: skip
     if len(bad) > MOST_SHOWN:
         shown.append(f"... and {len(bad) - MOST_SHOWN} more")
-    again = [one for job in jobs for one in job.get("earlier", []) if one["state"] == "lost"]
-    if again:
-        shown.append(f"{len(again)} earlier attempts were lost (killed, out of memory, or a machine that went away).")
+    lost = [one for job in jobs for one in job.get("earlier", []) if one["state"] == "lost"]
+    for reason in dict.fromkeys(one.get("reason", "") for one in lost):
+        shown.append(f"{sum(one.get('reason', '') == reason for one in lost)} earlier attempts were lost: {reason}")
     return "\n".join(shown)
 
 

@@ -17,6 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kilnscan import traffic
 from kilnscan.errors import ConfigError, StoreError
 from kilnscan.files import replacing
 
@@ -164,6 +165,7 @@ class Bucket:
         with self._in_words("read", ABSENT) as found:
             answer = self._s3.get_object(**self._at(name))
             found.append((answer["Body"].read(), answer["ETag"]))
+            traffic.count(len(found[0][0]))
         return found[0] if found else None
 
     def _replace(self, name: str, content: bytes, tag: str | None) -> bool:

@@ -30,7 +30,7 @@ rule atlas:
         "../envs/core.yaml"
     resources:
         mem_mb=growing_with_region(1024, 2048),
-        runtime=60,
+        runtime=doubling(60),
     params:
         tiles=list(specs.values()),
         atlas=settings.atlas.model_dump(mode="json")

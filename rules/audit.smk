@@ -41,8 +41,8 @@ rule audit_sample:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=4096,
-        runtime=30,
+        mem_mb=doubling(4096),
+        runtime=doubling(30),
     params:
         threshold=settings.screen.threshold,
         model=content(settings.screen.model),
@@ -107,8 +107,8 @@ rule audit_review:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=2048,
-        runtime=30,
+        mem_mb=doubling(2048),
+        runtime=doubling(30),
     params:
         store=STORE,
         code=code_of("write_audit_review"),
@@ -137,8 +137,8 @@ rule audit_recall:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=4096,
-        runtime=30,
+        mem_mb=doubling(4096),
+        runtime=doubling(30),
     params:
         tiles=list(specs.values()),
         atlas=settings.atlas.model_dump(mode="json"),

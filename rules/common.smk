@@ -27,6 +27,10 @@ def made_here(path):
 def storage_prefix():
     """Where results lie if not in this folder: --default-storage-prefix; None if there is no such storage."""
     place = workflow.storage_settings
+    if place.default_storage_provider and not place.default_storage_prefix:
+        sys.exit(
+            "kilnscan: results have no place yet: add --default-storage-prefix s3://BUCKET/PREFIX."
+        )
     return place.default_storage_provider and place.default_storage_prefix.rstrip("/")
 
 
@@ -119,11 +123,6 @@ def check_answers(answers):
         check_files("review.answers", answer.files)
 
 
-def tiles_per_job(size_km):
-    """How many tiles fill a cluster's job for minutes: two squares of 100 km, or 60 small ones."""
-    return min(60, round(2 * (100 / size_km) ** 2))
-
-
 try:
     settings = with_model_bands(load_config(config))
     if settings.reference:
@@ -168,15 +167,11 @@ specs = {name: tile.spec() for name, tile in tiles.items()}
 JOB_CORES = 4
 """Cores of the widest job that the cluster profiles ask for; groups of jobs stay within it."""
 
-if workflow.is_main_process and workflow.group_settings.overwrite_groups:
-    # A cluster's profile groups rules. `cores: all` of profiles/default would silently cut every job there down to the
-    # cores of the machine that submits it; and how many tiles fill a job depends on their size.
+if workflow.is_main_process and workflow.nodes:
+    # Jobs run elsewhere (`jobs` in a profile). `cores: all` of profiles/default would silently cut each of them down to
+    # the cores of the machine that submits it.
     workflow.resource_settings.cores = JOB_CORES
     workflow.register_resource("_cores", JOB_CORES)
-    workflow.group_settings.group_components = dict.fromkeys(
-        workflow.group_settings.overwrite_groups.values(),
-        tiles_per_job(settings.tiling.size_km),
-    ) | dict(workflow.group_settings.group_components)
 
 
 def code_of(script):
@@ -289,6 +284,15 @@ def local_files(paths):
 def dates_mb():
     """Memory in MB that the looks of a place take while they are compared."""
     return 16 * getattr(settings.sentinel2, "max_dates", 1)
+
+
+def doubling(base, most=None):
+    """A resource that doubles with each attempt, up to `most`."""
+
+    def needed(wildcards, attempt):
+        return min(base * 2 ** (attempt - 1), most or base * 2**attempt)
+
+    return needed
 
 
 def growing(base, per_megapixel):

@@ -26,7 +26,7 @@ if settings.reference:
             "../envs/core.yaml"
         resources:
             mem_mb=growing_with_region(1024, 2048),
-            runtime=30,
+            runtime=doubling(30),
         params:
             reference=settings.reference.files,
             decisions=settings.reference.decisions,

@@ -18,8 +18,8 @@ rule landscape_scenes:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=2048,
-        runtime=10,
+        mem_mb=doubling(2048),
+        runtime=doubling(10),
     params:
         code=code_of("make_landscape_scenes"),
     script:
@@ -36,8 +36,8 @@ rule landscape_imagery:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=2048,
-        runtime=10,
+        mem_mb=doubling(2048),
+        runtime=doubling(10),
     params:
         code=code_of("make_landscape_imagery"),
     script:
@@ -57,8 +57,8 @@ rule landscape_truth:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=1024,
-        runtime=10,
+        mem_mb=doubling(1024),
+        runtime=doubling(10),
     params:
         code=code_of("make_landscape_truth"),
     script:

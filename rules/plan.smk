@@ -24,8 +24,8 @@ rule plan_orders:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=4096,
-        runtime=60,
+        mem_mb=doubling(4096),
+        runtime=doubling(60),
     params:
         plan=settings.plan.model_dump(mode="json"),
         provider=settings.imagery.model_dump(mode="json", exclude={"show", "budget"}),

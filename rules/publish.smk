@@ -33,7 +33,7 @@ rule publish:
         "../envs/core.yaml"
     resources:
         mem_mb=growing_with_region(1536, 4096),
-        runtime=60,
+        runtime=doubling(60),
     params:
         config=published_config(),
         models={"screen": settings.screen.model, "detector": settings.detect.model},

@@ -34,8 +34,8 @@ rule review:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=4096,
-        runtime=60,
+        mem_mb=doubling(4096),
+        runtime=doubling(60),
     params:
         tiles=list(specs.values()),
         min_score=settings.atlas.min_score,
@@ -70,8 +70,8 @@ rule review_answers:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=2048,
-        runtime=30,
+        mem_mb=doubling(2048),
+        runtime=doubling(30),
     params:
         tiles=list(specs.values()),
         answers=[answers.model_dump() for answers in settings.review.answer_files],

@@ -21,7 +21,7 @@ rule choose_scenes:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=512,
+        mem_mb=doubling(512),
         runtime=growing(10, 0.1),
         searches=1,
     params:
@@ -51,8 +51,8 @@ rule freeze_scenes:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=1024,
-        runtime=10,
+        mem_mb=doubling(1024),
+        runtime=doubling(10),
     params:
         code=code_of("freeze_scenes"),
     script:

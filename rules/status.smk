@@ -15,6 +15,7 @@ rule status:
     params:
         places=record_places(),
         expected=expected_jobs(),
+        tiles=list(tiles),
         store=STORE,
     script:
         "../scripts/print_status.py"

@@ -15,8 +15,8 @@ rule tiles:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=512,
-        runtime=10,
+        mem_mb=doubling(512),
+        runtime=doubling(10),
     params:
         tiles=list(specs.values()),
         code=code_of("write_tiles"),

@@ -27,8 +27,8 @@ if settings.train:
             "../envs/core.yaml"
         threads: 2
         resources:
-            mem_mb=8192,
-            runtime=240,
+            mem_mb=doubling(8192),
+            runtime=doubling(240),
         params:
             train=settings.train.model_dump(
                 mode="json",
@@ -62,8 +62,8 @@ if settings.train:
             "../envs/train.yaml"
         threads: 2
         resources:
-            mem_mb=16384,
-            runtime=720,
+            mem_mb=doubling(14336, most=28672),
+            runtime=doubling(720),
         params:
             train=settings.train.model_dump(mode="json", exclude={"name", "regions"}),
             regions=training_regions,

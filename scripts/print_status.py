@@ -7,14 +7,15 @@ from kilnscan.status import read_records, tell
 from kilnscan.store import open_store
 
 
-def main(places: list[str], expected: dict[str, int], config: dict, store: str) -> None:
+def main(places: list[str], expected: dict[str, int], tiles: list[str], config: dict, store: str) -> None:
     settings = load_config(config)
     purse = Purse.of(settings.imagery, open_store(store), settings.region.name)
     paid = f"Imagery paid for: {purse.spent():.2f} {purse.currency}." if purse else ""
     jobs = [record for place in places for record in read_records(place)]
-    print(f"\n{tell(jobs, expected, paid)}\n", flush=True)
+    print(f"\n{tell(jobs, expected, tiles, paid)}\n", flush=True)
 
 
 if "snakemake" in globals():
     with job(snakemake):
-        main(snakemake.params.places, snakemake.params.expected, snakemake.config, snakemake.params.store)
+        params = snakemake.params
+        main(params.places, params.expected, params.tiles, snakemake.config, params.store)

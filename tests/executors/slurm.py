@@ -95,6 +95,7 @@ class Slurm:
     accounting: bool
     min_job_age: int = 300
     _ports: dict[str, int] = field(default_factory=dict)
+    _database: subprocess.Popen | None = None
 
     def ask(self, *command: str) -> str:
         """What one of Slurm's commands prints."""
@@ -180,7 +181,7 @@ class Slurm:
         install = ["--no-defaults", "--user=root", f"--datadir={data}", "--skip-test-db"]
         _run(["mariadb-install-db", *install, "--auth-root-authentication-method=socket"])
         with (self.root / "mariadbd.log").open("wb") as said:
-            subprocess.Popen(
+            self._database = subprocess.Popen(
                 ["mariadbd", "--no-defaults", "--user=root", f"--datadir={data}", f"--socket={sock}",
                  f"--pid-file={self.root / 'mariadbd.pid'}", f"--port={self._ports['sql_port']}",
                  "--bind-address=127.0.0.1", "--innodb-buffer-pool-size=64M", "--innodb-lock-wait-timeout=900"],
@@ -204,6 +205,8 @@ class Slurm:
             time.sleep(1)
         for name in (*NODES, "slurmctld", "slurmdbd", "mariadbd", "munged"):
             _end(self._pid(name))
+        if self._database:
+            self._database.wait()
         for name in (*FILES, "slurmdbd.conf"):
             link = SYSTEM / name
             if link.is_symlink() and link.readlink().parent == self.root:

@@ -236,7 +236,7 @@ def test_no_machine_waits_for_work_and_spot_is_used_where_a_loss_is_small():
 
 def test_a_container_can_ask_for_its_instance_type():
     data = only(BATCH, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
-    assert data["MetadataOptions"]["HttpPutResponseHopLimit"] == 2
+    assert data["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
 
 
 def test_jobs_are_unprivileged_end_in_time_and_repeat_only_when_spot_took_the_machine():

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -34,6 +35,8 @@ with job(task) as record:
     what = sys.argv[3]
     if what == "fail":
         raise ImageryError("The vendor is closed.")
+    if what == "leak":
+        raise RuntimeError("'/vsicurl/https://h/a.tif?sig=TOPSECRET' does not exist")
     if what == "break":
         raise ZeroDivisionError("division by zero")
     if what == "wait":
@@ -88,6 +91,7 @@ def test_a_killed_job_leaves_its_beginning_and_the_next_attempt_remembers_it(tmp
     _, _, record = run(path, attempt=2, what="fail")
     assert [one["state"] for one in record["earlier"]] == ["lost"]
     assert "out of memory" in record["earlier"][0]["reason"]
+    path.unlink()  # as Snakemake does before a job
     _, _, record = run(path, attempt=3)
     assert record["state"] == "done" and record["attempt"] == 3
     assert [(one["state"], one["attempt"]) for one in record["earlier"]] == [("lost", 1), ("failed", 2)]
@@ -101,7 +105,7 @@ def test_a_job_that_its_scheduler_ends_says_so(tmp_path):
 @pytest.mark.parametrize("content", ["", "[]", "null", '{"state": "running"}', '{"earlier": 7}', '"x"', "{"])
 def test_a_damaged_record_is_no_reason_to_fail(tmp_path, content):
     path = tmp_path / "screen.json"
-    path.write_text(content)
+    path.with_name(".screen.json").write_text(content)
     code, _, record = run(path)
     assert code == 0 and record["state"] == "done"
 
@@ -160,10 +164,33 @@ def test_a_machine_of_ec2_tells_its_type_and_whether_it_is_spot(metadata):
     assert machine.instance() == {"instance": "c7g.2xlarge", "spot": True, "region": "us-west-2"}
 
 
-def test_a_silent_metadata_service_costs_a_moment_and_no_job(monkeypatch, socket_enabled):
-    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:9")
-    begun = time.monotonic()
-    assert machine.instance() == {} and time.monotonic() - begun < 5
+def test_a_metadata_service_that_never_answers_costs_a_moment_and_no_job(monkeypatch, socket_enabled):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        begun = time.monotonic()
+        assert machine.instance() == {} and time.monotonic() - begun < 5
+
+
+def test_a_container_that_may_not_ask_knows_the_type_from_the_firmware(monkeypatch):
+    monkeypatch.setattr(machine, "_dmi", {"sys_vendor": "Amazon EC2", "product_name": "c7g.2xlarge"}.get)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    assert machine.instance() == {"instance": "c7g.2xlarge"}
+
+
+def test_a_link_s_query_reaches_neither_record_nor_terminal(tmp_path):
+    code, said, record = run(tmp_path / "a.json", what="leak")
+    assert code == 1 and "https://h/a.tif?..." in record["reason"]
+    assert "TOPSECRET" not in said + json.dumps(record) + (tmp_path / "a.json.log").read_text()
+
+
+def test_what_cannot_be_measured_fails_no_job(tmp_path, monkeypatch):
+    monkeypatch.setattr(traffic, "network_bytes", lambda: 1 / 0)
+    monkeypatch.setattr(machine, "hardware", lambda: 1 / 0)
+    path = tmp_path / "screen.json"
+    log = type("Log", (list,), {"items": lambda self: [("record", str(path))]})([str(tmp_path / "log")])
+    Record(SimpleNamespace(rule="screen", wildcards={}, threads=1, resources={}, log=log)).end("done")
+    record = json.loads(path.read_text())
+    assert record["state"] == "done" and record["read_bytes"]["network"] is None and record["machine"] == {}
 
 
 def test_who_forbids_the_metadata_service_or_names_the_type_is_heard(metadata, monkeypatch):
@@ -171,6 +198,14 @@ def test_who_forbids_the_metadata_service_or_names_the_type_is_heard(metadata, m
     assert machine.instance() == {}
     monkeypatch.setenv("KILNSCAN_INSTANCE", "r7g.4xlarge")
     assert machine.instance() == {"instance": "r7g.4xlarge"}
+
+
+def test_an_attempt_that_came_again_as_it_was_is_told_from_one_with_more_memory(tmp_path):
+    path = tmp_path / "screen.json"
+    killed(path, signal.SIGKILL)
+    _, record = killed(path, signal.SIGKILL)  # the scheduler's own repeat: the same attempt
+    _, _, record = run(path, attempt=2)  # Snakemake's retry
+    assert ["came again as it was" in one["reason"] for one in record["earlier"]] == [True, False]
 
 
 def test_bytes_read_from_files_are_counted(tmp_path):

@@ -26,7 +26,7 @@ def test_progress_is_counted_by_rule():
     jobs = [record(tile="a"), record(tile="b", state="failed", reason="Why."), record(tile="c", state="running")]
     said = tell(jobs, {"screen": 5, "detect": 5}, now=NOW)
     rows = {line.split()[0]: line.split() for line in said.partition("\n\n")[0].splitlines()}
-    assert rows["screen"][:5] == ["screen", "1", "5", "1", "1"]
+    assert rows["screen"][:5] == ["screen", "1", "5", "1", "1"]  # done, of, running, failed
     assert rows["detect"] == ["detect", "0", "5"]
 
 
@@ -47,11 +47,26 @@ def test_rules_that_have_not_run_are_named_and_not_guessed():
     assert "not counted, because none has run yet: detect." in said
 
 
-def test_a_complete_run_tells_how_long_it_took_and_its_rate():
-    jobs = [record(tile="a", begun_min=60, wall_s=1800, km2=10_000.0), record("detect", begun_min=30, wall_s=1800)]
-    said = tell(jobs, {"screen": 1, "detect": 1}, now=NOW)
-    assert "Complete. From the first job's start to the last one's end: 1 h 0 min." in said
-    assert "10,000 km2, 10,000 an hour" in said
+def test_a_pause_does_not_count():
+    week_ago = [record(tile=str(tile), begun_min=7 * 24 * 60, wall_s=360) for tile in range(50)]
+    now = [record(tile=str(tile), begun_min=60 - 6 * (tile - 50), wall_s=360, km2=100.0) for tile in range(50, 60)]
+    said = tell(week_ago + now, {"screen": 70}, now=NOW)
+    assert "10 jobs are left" in said and "in 1 h 0 min." in said and "in the last hour: 1,000 km2" in said
+
+
+def test_a_run_that_stands_still_says_so():
+    assert "None has ended in the last hour." in tell([record(begun_min=600)], {"screen": 2}, now=NOW)
+
+
+def test_tiles_of_another_grid_do_not_count():
+    old = [record(tile=tile) for tile in "abcd"]
+    said = tell(old, {"screen": 4}, tiles=["a", "e", "f", "g"], now=NOW)
+    assert "3 jobs are left" in said
+
+
+def test_a_finished_run_says_when_and_leaves_to_snakemake_what_is_out_of_date():
+    said = tell([record(begun_min=60, wall_s=1800)], {"screen": 1}, now=NOW)
+    assert "Every job has been done, the last one on 2026-11-24T11:30:00+00:00" in said and "`snakemake -n`" in said
 
 
 def test_before_anything_ran():
@@ -59,19 +74,25 @@ def test_before_anything_ran():
 
 
 def test_time_in_vain_and_lost_attempts_are_told():
-    earlier = [{"state": "lost", "attempt": 1, "wall_s": 1800.0, "reason": "It ended without a word."}]
+    earlier = [{"state": "lost", "attempt": 1, "wall_s": 1800.0, "reason": "It ended without a word."},
+               {"state": "done", "attempt": 1, "wall_s": 1800.0}]  # fmt: skip
     said = tell([record(wall_s=1800.0, earlier=earlier)], {"screen": 1}, now=NOW)
-    assert "Jobs worked 1.00 h" in said and "0.50 h of it in vain" in said and "1 earlier attempts were lost" in said
+    assert "Jobs worked 1.50 h" in said and "0.50 h of it in vain" in said
+    assert "1 earlier attempts were lost: It ended without a word." in said
+    assert said.splitlines()[1].split()[:4] == ["screen", "1", "1", "1"]  # done, of, again
 
 
 def test_cost_is_the_share_of_the_machine_times_its_price():
     job = record(wall_s=3600.0, machine={"instance": "c7g.2xlarge", "spot": False})
     assert cost_usd(job) == pytest.approx((0.145, 0.145))  # half of its 8 vCPU and of its 16 GiB
+    del job["machine"]["spot"]  # a container does not know: from the cheapest Spot to the full price
+    assert cost_usd(job) == pytest.approx((0.0886, 0.145))
     job["machine"]["spot"] = True
     assert cost_usd(job) == pytest.approx((0.0886, 0.1303))
     job["asked_mb"] = 12_288  # three quarters of its memory
     assert cost_usd(job) == pytest.approx((0.75 * 0.1772, 0.75 * 0.2606))
-    assert cost_usd(record(machine={"instance": "g5.xlarge"}, wall_s=3600.0)) == pytest.approx((1.006, 1.006))
+    whole = {"instance": "g5.xlarge", "spot": False}  # nobody shares a GPU
+    assert cost_usd(record(machine=whole, wall_s=3600.0)) == pytest.approx((1.006, 1.006))
 
 
 def test_other_sizes_of_a_family_cost_in_proportion_and_unknown_ones_nothing_is_said_of():
@@ -81,7 +102,9 @@ def test_other_sizes_of_a_family_cost_in_proportion_and_unknown_ones_nothing_is_
     for name in ("g5.2xlarge", "c7g.metal", "c7g", "", "x9.large", "c7g.0xl"):
         assert instance_of(name) is None
     assert cost_usd(record(machine={"instance": "c99.large"})) is None
-    said = tell([record(machine={"instance": "c99.large"})], {"screen": 1}, now=NOW)
+    priced = record(tile="b", machine={"instance": "c7g.2xlarge", "spot": False}, wall_s=3600.0)
+    said = tell([record(machine={"instance": "c99.large"}), priced], {"screen": 2}, now=NOW)
+    assert "0.14 USD" in said and "0.17 h on machines whose price is not known" in said
     assert "No price is known of c99.large" in said
 
 
@@ -112,3 +135,11 @@ def test_a_job_that_runs_and_has_been_silent_is_taken_for_lost(tmp_path):
     os.utime(path, (time.time() - 600, time.time() - 600))
     (job,) = read_records(str(tmp_path))
     assert job["state"] == "lost" and job["reason"].startswith("Silent for 10 minutes")
+    assert job["wall_s"] > 0, "it costs what it ran until its last sign"
+
+
+def test_records_that_are_being_written_are_not_read(tmp_path):
+    half = tmp_path / ".screen.json.host.1.x"
+    half.mkdir()
+    (half / "screen.json").write_text(json.dumps(record()))
+    assert read_records(str(tmp_path)) == []

@@ -133,21 +133,50 @@ def asked_of_slurm(finished, tmp_path_factory):
     found = {}
     for rule, block in re.findall(r"^ *(?:local)?rule (\w+):\n((?: +\w+: .*\n)+)", said, re.MULTILINE):
         memory = re.search(r"\bmem_mb=(\d+)", block)
+        minutes = re.search(r"\bruntime=(\d+)", block)
         if rule in RULES and memory:
             found[rule] = max(found.get(rule, 0), int(memory[1]))
+            if "tile=" in block:
+                found["longest tile"] = max(found.get("longest tile", 0), int(minutes[1]))
     return found
 
 
+def rules_text():
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "rules").glob("*.smk")))
+
+
+def test_memory_and_time_of_every_rule_double_with_each_attempt():
+    asked = re.findall(r"^ +(mem_mb|runtime)=(.*)", rules_text(), re.MULTILINE)
+    assert len(asked) >= 2 * (len(RULES) - 1)  # audit_detect has those of detect
+    doubling = ("growing(", "growing_with_region(", "doubling(")
+    assert [value for _, value in asked if not value.startswith(doubling)] == []
+
+
 def test_every_job_fits_its_node_at_every_attempt(asked_of_slurm):
-    unseen = RULES - asked_of_slurm.keys()
-    assert unseen <= {"landscape_scenes", "landscape_imagery", "landscape_truth", "review_answers", "train_screen",
-                      "train_detector", "evaluate"}, unseen  # fmt: skip
-    known = asked_of_slurm | dict.fromkeys(unseen, 2048) | {"train_screen": 8192, "train_detector": 7680}
+    bounds = re.findall(
+        r"rule (\w+):(?:(?!rule \w+:).)*?mem_mb=doubling\((\d+)(?:, most=(\d+))?\)", rules_text(), re.DOTALL
+    )
+    fixed = {rule: (int(base), int(most or 0)) for rule, base, most in bounds}
+    unseen = RULES - asked_of_slurm.keys() - fixed.keys()
+    assert unseen <= {"evaluate"}, unseen
     where = {rule: asked["slurm_partition"] for rule, asked in profile("pcluster")["set-resources"].items()}
-    for what, attempt, tiles, (cores, memory) in shapes("pcluster", lambda rule, n: known[rule] * 2 ** (n - 1)):
+
+    def ask(rule, attempt):
+        base, most = fixed.get(rule, (asked_of_slurm.get(rule, 2048), 0))
+        return min(base * 2 ** (attempt - 1), most or 1 << 30)
+
+    for what, attempt, tiles, (cores, memory) in shapes("pcluster", ask):
         first = re.findall(r"\w+", what)[-1]
         most_cores, most_memory = queues()[where[first]]
         assert cores <= most_cores and memory <= most_memory, (what, attempt, tiles, cores, memory)
+
+
+def test_batch_ends_no_job_before_the_time_that_its_rule_gives_it(asked_of_slurm):
+    longest = max(int(minutes) for minutes in re.findall(r"runtime=doubling\((\d+)", rules_text()))
+    for name, limit in (("batch", "aws-batch-task-timeout"), ("basic-batch", "aws-basic-batch-task-timeout")):
+        assert profile(name)[limit] >= 60 * max(longest, 2 * asked_of_slurm["longest tile"]), (
+            "two tiles of 100 km a job"
+        )
 
 
 def test_both_profiles_of_batch_ask_for_the_same():
@@ -171,7 +200,7 @@ def test_a_profile_plans_the_region(project, name):
 def test_jobs_on_other_machines_have_the_threads_they_ask_for(project):
     shutil.rmtree(project.folder / "results")
     said = project.snakemake("--dry-run", "--profile", "profiles/pcluster", "--cores", "1")
-    assert set(re.findall(r"^ +threads: (\d+)", said, re.MULTILINE)) == {"4"}
+    assert set(re.findall(r"^ +threads: (\d+)", said, re.MULTILINE)) == {"2", "4"}
 
 
 @pytest.fixture
