@@ -2,8 +2,8 @@
 
 Written when a job begins and again when it ends, so that a job which was killed leaves one too: it says `running`, and
 the next attempt moves it to `earlier` as `lost`. Snakemake removes the record before a job, as it does with logs: a
-copy of it, hidden beside it, is what the next attempt remembers. A job that shares no file system with others writes
-its beginning to S3 itself, where Snakemake only puts the end. Times of day are in here and in nothing else that the
+copy beside it is what the next attempt remembers. A job that shares no file system with others writes its beginning to
+S3 itself, where Snakemake only puts the end. Times of day are in here and in nothing else that the workflow makes.
 workflow makes.
 """
 
@@ -110,7 +110,7 @@ class Record:
         self._write()
         if self._store:
             with suppress(KilnscanError):
-                self._store.put(_hidden(self._name), json.dumps(self._told).encode())
+                self._store.put(_last_of(self._name), json.dumps(self._told).encode())
 
     def _beat(self) -> None:
         """Renew the file's time while the job runs: of one that is killed, it tells how long it ran."""
@@ -119,7 +119,7 @@ class Record:
                 if self._store:
                     self._put()
                 else:
-                    for path in (str(self.path), _hidden(str(self.path))):
+                    for path in (str(self.path), _last_of(str(self.path))):
                         os.utime(path)
 
     def _put(self) -> None:
@@ -127,7 +127,7 @@ class Record:
         if self._store:
             self._told["alive"] = _now()
             with suppress(KilnscanError):
-                for name in (self._name, _hidden(self._name)):
+                for name in (self._name, _last_of(self._name)):
                     self._store.put(name, json.dumps(self._told).encode())
 
     def _earlier(self) -> list[dict[str, Any]]:
@@ -146,9 +146,9 @@ class Record:
     def _last(self) -> dict[str, Any]:
         """The record that the job before this one left, if there is one."""
         if self._store:
-            content = self._store.read([_hidden(self._name)]).get(_hidden(self._name))
+            content = self._store.read([_last_of(self._name)]).get(_last_of(self._name))
         else:
-            copy = self.path and Path(_hidden(str(self.path)))
+            copy = self.path and Path(_last_of(str(self.path)))
             content = copy.read_bytes() if copy and copy.exists() else None
         return json.loads(content) if content else {}
 
@@ -156,7 +156,7 @@ class Record:
         with suppress(OSError, KilnscanError):  # a full disk is told by what the job writes itself
             write_json(str(self.path), self._told)
             if not self._store:
-                write_json(_hidden(str(self.path)), self._told)
+                write_json(_last_of(str(self.path)), self._told)
 
 
 def _path(task: Task) -> Path | None:
@@ -175,14 +175,13 @@ def _place(path: Path | None) -> tuple[Store | None, str]:
     return (open_store(f"s3://{bucket}"), name) if found else (None, "")
 
 
-def _hidden(name: str) -> str:
-    """Name of the copy that lies hidden beside a record."""
-    folder, slash, file = name.rpartition("/")
-    return f"{folder}{slash}.{file}"
+def _last_of(name: str) -> str:
+    """Name of the copy that lies beside a record."""
+    return f"{name}.last"
 
 
 def _time_of(path: Path | None) -> float | None:
-    copy = path and Path(_hidden(str(path)))
+    copy = path and Path(_last_of(str(path)))
     return copy.stat().st_mtime if copy and copy.exists() else None
 
 

@@ -49,8 +49,8 @@ def _record(text: bytes, age_s: float, silent_s: float) -> Job | None:
 
 
 def _is_record(name: str) -> bool:
-    """Whether a file's name is one of a record; those that begin with a dot are copies."""
-    return name.endswith(".json") and not name.startswith(".")
+    """Whether a file's name is one of a record, not of the copy beside it."""
+    return name.endswith(".json")
 
 
 def _from_folder(folder: Path) -> Iterator[tuple[bytes, float]]:

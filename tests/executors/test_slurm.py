@@ -101,9 +101,12 @@ def running(cluster: Slurm, rule: str) -> Callable[[], list[str]]:
     return lambda: next((job for job in cluster.jobs("running") if rule in job[6]), [])
 
 
-def began(run: Run, rule: str) -> Callable[[], bool]:
-    """Whether some job of a rule has written that it runs."""
-    return lambda: any(name.startswith(rule) and record["state"] == "running" for name, record in run.records().items())
+def began(run: Run, rule: str, node: str | None = None) -> Callable[[], bool]:
+    """Whether some job of a rule has written that it runs (on a node)."""
+    return lambda: any(
+        name.startswith(rule) and record["state"] == "running" and node in (None, record["executor"]["node"])
+        for name, record in run.records().items()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +140,7 @@ def test_a_lost_node_and_a_killed_allocation_change_no_byte(cluster, profile, lo
     begun = time.monotonic()
 
     _, _, _, _, _, node, _ = wait_for(running(cluster, "see"), run)
-    wait_for(began(run, "screen"), run)
+    wait_for(began(run, "screen", node), run)
     cluster.fail_node(node)
     print(f"\nnode {node} lost after {time.monotonic() - begun:.0f} s")
     wait_for(

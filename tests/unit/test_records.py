@@ -105,7 +105,7 @@ def test_a_job_that_its_scheduler_ends_says_so(tmp_path):
 @pytest.mark.parametrize("content", ["", "[]", "null", '{"state": "running"}', '{"earlier": 7}', '"x"', "{"])
 def test_a_damaged_record_is_no_reason_to_fail(tmp_path, content):
     path = tmp_path / "screen.json"
-    path.with_name(".screen.json").write_text(content)
+    path.with_name("screen.json.last").write_text(content)
     code, _, record = run(path)
     assert code == 0 and record["state"] == "done"
 
