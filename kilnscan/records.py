@@ -4,7 +4,6 @@ Written when a job begins and again when it ends, so that a job which was killed
 the next attempt moves it to `earlier` as `lost`. Snakemake removes the record before a job, as it does with logs: a
 copy beside it is what the next attempt remembers. A job that shares no file system with others writes its beginning to
 S3 itself, where Snakemake only puts the end. Times of day are in here and in nothing else that the workflow makes.
-workflow makes.
 """
 
 import json
