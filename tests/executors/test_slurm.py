@@ -130,8 +130,7 @@ def cluster(request) -> Iterator[Slurm]:
 @pytest.fixture
 def profile(cluster) -> list[str]:
     """How Snakemake is called."""
-    status = ["--slurm-status-command", "sacct"] if cluster.accounting else []
-    return ["--profile", "pcluster", *QUICK, *ONE_TILE, *status]
+    return ["--profile", "pcluster", *QUICK, *ONE_TILE]
 
 
 @with_and_without
