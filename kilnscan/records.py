@@ -77,9 +77,9 @@ class Record:
             "earlier": [],
         }
         self._told["earlier"] = self._earlier()
+        self._ended, self._writing = threading.Event(), threading.Lock()
         self._write()
         self._put()
-        self._ended = threading.Event()
         threading.Thread(target=self._beat, daemon=True).start()
 
     def did(self, **amounts: float) -> None:
@@ -91,7 +91,8 @@ class Record:
         """Write how the job ended (`done`, `failed` or `stopped`), in one sentence why, and what it took."""
         if self.path is None:
             return
-        self._ended.set()
+        with self._writing:  # a pulse under way ends first, and none comes after
+            self._ended.set()
         files = _safely(traffic.file_bytes)
         self._told.pop("alive", None)
         self._told |= {
@@ -114,7 +115,9 @@ class Record:
     def _beat(self) -> None:
         """Renew the file's time while the job runs: of one that is killed, it tells how long it ran."""
         while not self._ended.wait(S3_PULSE_S if self._store else PULSE_S):
-            with suppress(OSError):
+            with suppress(OSError), self._writing:
+                if self._ended.is_set():
+                    return
                 if self._store:
                     self._put()
                 else:

@@ -48,16 +48,11 @@ def _record(text: bytes, age_s: float, silent_s: float) -> Job | None:
     return job
 
 
-def _is_record(name: str) -> bool:
-    """Whether a file's name is one of a record, not of the copy beside it."""
-    return name.endswith(".json")
-
-
 def _from_folder(folder: Path) -> Iterator[tuple[bytes, float]]:
     now = datetime.now(UTC).timestamp()
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))  # where records are being written
-        for path in (Path(place) / name for name in sorted(names) if _is_record(name)):
+        for path in (Path(place) / name for name in sorted(names) if name.endswith(".json")):
             with suppress(FileNotFoundError):
                 if path.stat().st_size <= MOST_BYTES:
                     yield path.read_bytes(), now - path.stat().st_mtime
@@ -67,7 +62,7 @@ def _from_s3(place: str) -> Iterator[tuple[bytes, float]]:
     bucket, _, prefix = place.removeprefix("s3://").partition("/")
     client = boto3.client("s3")
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix.rstrip("/") + "/")
-    found = [item for page in pages for item in page.get("Contents", []) if _is_record(item["Key"].rpartition("/")[2])]
+    found = [item for page in pages for item in page.get("Contents", []) if item["Key"].endswith(".json")]
     now = datetime.now(UTC)
 
     def get(item: dict[str, Any]) -> tuple[bytes, float]:

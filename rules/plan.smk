@@ -31,7 +31,7 @@ rule plan_orders:
         provider=settings.imagery.model_dump(mode="json", exclude={"show", "budget"}),
         resolution_m=settings.detect.resolution_m,
         store=STORE,
-        area_km2=sum(tile.own.area for tile in tiles.values()) / 1e6,
+        area_km2=REGION_KM2,
         content=content(
             settings.detect.model,
             *settings.plan.owned_files,
@@ -49,7 +49,6 @@ rule plan:
         words="<results>/plan/plan.txt",
     log:
         "<logs>/plan.log",
-        record="<jobs>/plan.json",
     localrule: True
     conda:
         "../envs/core.yaml"
