@@ -10,7 +10,8 @@ import shapely
 
 from kilnscan.antimeridian import polygons
 from kilnscan.calibration import read_calibration
-from kilnscan.config import Atlas, Exposure
+from kilnscan.config import Atlas
+from kilnscan.config_impact import Exposure
 from kilnscan.errors import CatalogueError
 from kilnscan.exposure import add_exposure
 from kilnscan.files import read_json

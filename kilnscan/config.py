@@ -4,20 +4,16 @@ These models are the source; `python -m kilnscan.config_files` writes `config/co
 `config/config.schema.json` from them.
 """
 
-import glob
 import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from kilnscan.config_impact import Areas, Emissions, Exposure, GroundReports, Map, Public, Siting, Source
+from kilnscan.config_parts import Day, Name, Paths, Section, files_named, is_remote
 from kilnscan.errors import ConfigError
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-Paths = str | list[str]
-# YAML reads an unquoted day as a date
-Day = Annotated[str, BeforeValidator(str), Field(pattern=r"^(\d{4}-\d{2}-\d{2})?$")]
 
 RGB = ["B04", "B03", "B02"]
 EARTH_SEARCH = "https://earth-search.aws.element84.com/v1"
@@ -26,23 +22,6 @@ PERCENTILE = r"p(?:[0-9]|[1-9][0-9]|100)"
 BAND = re.compile(rf"(?:{'|'.join(BANDS)})(?:_{PERCENTILE})?")
 """A band of Sentinel-2, by itself or with a percentile over the season."""
 SIX = ["B02", "B03", "B04", "B08", "B11", "B12"]
-
-
-def files_named(paths: Paths) -> list[str]:
-    """Files and URLs that a path, a glob, or a list of them names, in a fixed order."""
-    named = [paths] if isinstance(paths, str) else paths
-    globbed = [sorted(glob.glob(name)) if _is_glob(name) else [name] for name in named]  # noqa: PTH207 (may be absolute)
-    return [file for files in globbed for file in files]
-
-
-def is_remote(path: str) -> bool:
-    """Whether GDAL reads `path` over a network rather than from a file here."""
-    return "://" in path or path.startswith("/vsi")
-
-
-def _is_glob(name: str) -> bool:
-    """Whether `name` stands for several files; a `?` in a URL or a bracket in a file's name does not."""
-    return glob.has_magic(name) and not is_remote(name) and not Path(name).exists()
 
 
 def _each_once(names: list[str]) -> list[str]:
@@ -77,12 +56,6 @@ def _spelled_out(value: Any) -> Any:
 
 
 BandNames = Annotated[list[str], BeforeValidator(_spelled_out)]
-
-
-class Section(BaseModel):
-    """A part of the configuration that refuses keys it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Region(Section):
@@ -496,13 +469,6 @@ class Reference(Section):
         return files_named(self.path)
 
 
-class Exposure(Section):
-    """Who lives and learns near kilns."""
-
-    schools: str | None = Field(None, description="Vector file of schools (points).")
-    population: str | None = Field(None, description="Raster of people per cell.")
-
-
 class Landscape(Section):
     """A synthetic landscape, made by the workflow."""
 
@@ -591,6 +557,13 @@ class Config(Section):
     review: Review = Review()
     reference: Reference | None = None
     exposure: Exposure = Exposure()
+    areas: Areas | None = None
+    emissions: Emissions = Emissions()
+    siting: Siting = Siting()
+    sources: list[Source] = Field([], description="Other sources of pollution, shown and added up beside the kilns.")
+    ground_reports: list[GroundReports] = Field([], description="Exports of observations that volunteers sent.")
+    map: Map = Map()
+    public: Public | None = None
     landscape: Landscape | None = None
     train: Training | None = None
 

@@ -7,7 +7,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 from scipy.spatial import cKDTree
 
-from kilnscan.config import Exposure
+from kilnscan.config_impact import Exposure
 from kilnscan.errors import ImageryError
 from kilnscan.merge import EARTH_M, unit_vectors
 from kilnscan.tables import centres, read_vector

@@ -9,7 +9,7 @@ from typing import Any
 
 import shapely
 
-from kilnscan.config import is_remote
+from kilnscan.config_parts import is_remote
 from kilnscan.errors import CatalogueError
 
 

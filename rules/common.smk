@@ -9,7 +9,8 @@ from pathlib import Path
 from snakemake.io import sourcecache_entry
 
 from kilnscan.aoi import area_of, area_on_mosaic
-from kilnscan.config import is_remote, load_config
+from kilnscan.config import load_config
+from kilnscan.config_parts import is_remote
 from kilnscan.errors import ConfigError, KilnscanError
 from kilnscan.files import content_name
 from kilnscan.fingerprint import fingerprint

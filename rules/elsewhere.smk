@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snakemake.settings.types import SharedFSUsage
 
-from kilnscan.config import is_remote
+from kilnscan.config_parts import is_remote
 from kilnscan.errors import ConfigError
 
 JOB_CORES = 4

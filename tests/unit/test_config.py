@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kilnscan.config import SIX, files_named, load_config
+from kilnscan.config import SIX, load_config
 from kilnscan.config_files import default_yaml, schema_json
+from kilnscan.config_parts import files_named
 from kilnscan.errors import ConfigError
 from kilnscan.model_bands import with_model_bands
 

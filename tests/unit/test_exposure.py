@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import shapely
 
-from kilnscan.config import Exposure
+from kilnscan.config_impact import Exposure
 from kilnscan.errors import ImageryError
 from kilnscan.exposure import add_exposure
 
