@@ -45,12 +45,21 @@ rule landscape_imagery:
 
 
 rule landscape_truth:
-    """Kilns, schools, other plants and people of the landscape."""
+    """Kilns and people of the landscape, and the tables a region would bring: schools, districts, plants, reports."""
     output:
         truth=f"{LANDSCAPE}/truth.geojson",
         schools=f"{LANDSCAPE}/schools.geojson",
-        plants=f"{LANDSCAPE}/plants.geojson",
         population=f"{LANDSCAPE}/population.tif",
+        around=multiext(
+            f"{LANDSCAPE}/",
+            "areas.geojson",
+            "villages.geojson",
+            "clinics.geojson",
+            "earlier.geojson",
+            "air.csv",
+            "plants.csv",
+            "reports.csv",
+        ),
     log:
         "logs/landscape/{seed}/truth.log",
         record="results/landscape/{seed}/jobs/truth.json",

@@ -1,30 +1,28 @@
-"""What is really there: kilns, schools, other plants and people, to judge the results by."""
+"""What is really there: kilns, schools, people, and the tables around them, to judge the results by."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
 from affine import Affine
-from pyproj import Transformer
 from scipy.ndimage import gaussian_filter
-from shapely import transform
-from shapely.geometry import Point, mapping
+from shapely.geometry import Point
 from shapely.geometry.base import BaseGeometry
 
-from kilnscan.files import replacing, write_json
-from kilnscan.landscape.plan import CENTRE, EPSG, Landscape
+from kilnscan.files import replacing
+from kilnscan.landscape.features import TO_LONLAT, write_features
+from kilnscan.landscape.plan import CENTRE, Landscape
 from kilnscan.landscape.settlements import Place
+from kilnscan.landscape.surroundings import write_surroundings
 
 CELL_DEGREES = 1 / 1200  # 3 arc seconds, about 90 m: the grid of WorldPop
 BACKGROUND = 0.6
 """People per cell outside the villages."""
-_TO_LONLAT = Transformer.from_crs(EPSG, 4326, always_xy=True)
 
 
 def write_truth(landscape: Landscape, folder: str | Path) -> None:
-    """Write truth.geojson (oriented boxes), schools.geojson, plants.geojson and population.tif, all in EPSG:4326.
+    """Write truth.geojson (oriented boxes), schools.geojson, population.tif and the surroundings, all in EPSG:4326.
 
     The kilns include those outside the area of interest; their `inside_aoi` is false.
     """
@@ -44,7 +42,7 @@ def write_truth(landscape: Landscape, folder: str | Path) -> None:
     ]
     write_features(folder / "truth.geojson", kilns)
     write_features(folder / "schools.geojson", (_point(place, {}) for place in landscape.schools))
-    write_features(folder / "plants.geojson", (_point(place, {"sector": place.kind}) for place in landscape.plants))
+    write_surroundings(landscape, folder)
     _write_population(landscape, folder / "population.tif")
 
 
@@ -52,37 +50,17 @@ def _point(place: Place, more: dict[str, Any]) -> tuple[BaseGeometry, dict[str, 
     return Point(place.x, place.y), {"name": place.name, **more}
 
 
-def to_lonlat(geometry: BaseGeometry) -> BaseGeometry:
-    """Local metres to longitude and latitude, rounded to about a centimetre."""
-    return transform(
-        geometry, lambda xy: np.round(np.column_stack(_TO_LONLAT.transform(*(xy + CENTRE).T)), 7), include_z=False
-    )
-
-
-def write_features(path: Path, features: Iterable[tuple[BaseGeometry, dict[str, Any]]]) -> None:
-    """Write geometries in local metres as GeoJSON in longitude and latitude, marked as synthetic."""
-    collection = {
-        "type": "FeatureCollection",
-        "crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:OGC:1.3:CRS84"}},
-        "features": [
-            {"type": "Feature", "properties": {**about, "synthetic": True}, "geometry": mapping(to_lonlat(geometry))}
-            for geometry, about in features
-        ],
-    }
-    write_json(path, collection)
-
-
 def _write_population(landscape: Landscape, path: Path) -> None:
     """People per cell, float32: each village spread over its disc, a few in the fields."""
     half = landscape.half_width_m + 1000
     corners = np.array([(-half, -half), (half, -half), (half, half), (-half, half)]) + CENTRE
-    lon, lat = _TO_LONLAT.transform(*corners.T)
+    lon, lat = TO_LONLAT.transform(*corners.T)
     west, north = np.floor(min(lon) / CELL_DEGREES) * CELL_DEGREES, np.ceil(max(lat) / CELL_DEGREES) * CELL_DEGREES
     width, height = int(np.ceil((max(lon) - west) / CELL_DEGREES)), int(np.ceil((north - min(lat)) / CELL_DEGREES))
     fine = 4  # cells are filled at a quarter of their size, so that a village may cover part of one
     grid = np.zeros((height * fine, width * fine))
     for village in landscape.villages:
-        x, y = _TO_LONLAT.transform(village.x + CENTRE[0], village.y + CENTRE[1])
+        x, y = TO_LONLAT.transform(village.x + CENTRE[0], village.y + CENTRE[1])
         row, column = (north - y) / CELL_DEGREES * fine, (x - west) / CELL_DEGREES * fine
         size = village.radius / (90 / fine)
         down, across = np.ogrid[: grid.shape[0], : grid.shape[1]]

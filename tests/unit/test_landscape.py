@@ -12,9 +12,9 @@ import rasterio
 from shapely.geometry import shape
 
 from kilnscan.landscape import SHEETS, Landscape, imagery, plan_landscape, write_scenes, write_sheet, write_truth
+from kilnscan.landscape.features import to_lonlat
 from kilnscan.landscape.kilns import spacing
 from kilnscan.landscape.plan import CENTRE, area_of_interest
-from kilnscan.landscape.truth import to_lonlat
 
 SMALL = {"seed": 3, "kilns": 9, "half_width_m": 700}
 DEMO_REGION = Path(__file__).parents[2] / "config" / "regions" / "demo.geojson"
@@ -117,7 +117,7 @@ def test_same_seed_writes_identical_bytes(folder: Path, tmp_path: Path) -> None:
     write_truth(landscape, tmp_path)
     write_sheet(landscape, "ne", tmp_path / "ne.tif")
     written = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    assert len(written) == 12 * 7 + 1 + 4 + 1
+    assert len(written) == 12 * 7 + 1 + 10 + 1
     assert written == sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
     assert [name for name in written if (folder / name).read_bytes() != (tmp_path / name).read_bytes()] == []
 
@@ -189,7 +189,7 @@ def test_truth_lies_where_the_kilns_are(folder: Path) -> None:
     landscape = planned(**SMALL)
     features = json.loads((folder / "truth.geojson").read_text())["features"]
     assert len(features) == len(landscape.kilns)
-    for name in ("truth", "schools", "plants"):
+    for name in ("truth", "schools", "areas", "villages", "clinics", "earlier"):
         assert all(
             feature["properties"]["synthetic"] is True
             for feature in json.loads((folder / f"{name}.geojson").read_text())["features"]
