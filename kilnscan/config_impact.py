@@ -186,6 +186,11 @@ class Map(Section):
         None, description="results/<region> of an earlier run: its pictures are shown beside the new ones."
     )
 
+    @property
+    def files(self) -> list[str]:
+        """Files that the map shows or speaks by."""
+        return [*self.dictionaries.values(), *([self.boundaries] if self.boundaries else [])]
+
     @model_validator(mode="after")
     def _offers_its_language(self) -> "Map":
         if self.language not in self.languages:

@@ -10,7 +10,6 @@ place, and the kiln it is (`kiln`, empty where the place scores too little or li
 rule atlas:
     """Merge the detections of all tiles and write the ledger."""
     input:
-        exposure_files,
         local_files(filter(None, [calibration_file()])),
         scenes=per_tile("scenes.json"),
         seen=per_tile("seen.json"),
@@ -35,17 +34,7 @@ rule atlas:
         tiles=list(specs.values()),
         atlas=settings.atlas.model_dump(mode="json")
         | {"calibration": calibration_file()},
-        exposure=settings.exposure.model_dump(mode="json"),
-        files=content(
-            *filter(
-                None,
-                (
-                    settings.exposure.schools,
-                    settings.exposure.population,
-                    calibration_file(),
-                ),
-            )
-        ),
+        files=content(*filter(None, [calibration_file()])),
         min_clear=settings.sentinel2.min_clear,
         code=code_of("build_atlas"),
     script:

@@ -62,10 +62,16 @@ try:
     check_files("plan.owned", settings.plan.owned_files)
     check_files("plan.prices", filter(None, [settings.plan.prices]))
     check_files("atlas.calibration", filter(None, [settings.atlas.calibration]))
-    check_files(
-        "exposure",
-        filter(None, (settings.exposure.schools, settings.exposure.population)),
-    )
+    check_files("exposure", settings.exposure.files)
+    check_files("areas", settings.areas.files if settings.areas else [])
+    check_files("emissions", [settings.emissions.factors, settings.emissions.activity])
+    check_files("siting", [settings.siting.rules, *settings.siting.files])
+    for source in settings.sources:
+        check_files("sources", source.files or [source.path])
+    for reports in settings.ground_reports:
+        check_files("ground_reports", reports.files or [reports.path])
+        check_files("ground_reports.review", filter(None, [reports.review]))
+    check_files("map", settings.map.files)
     send("region.aoi", [settings.region.aoi])
     send("screen.model", [settings.screen.model])
     send("detect.model", [settings.detect.model])
@@ -127,7 +133,14 @@ def record_places():
 def expected_jobs():
     """How many jobs of each rule lead to the atlas."""
     each = ("choose_scenes", "screen", "candidates", "imagery", "detect")
-    once = ["atlas", *(["evaluate"] if settings.reference else []), "publish"]
+    once = [
+        "atlas",
+        "impact",
+        *(["sources"] if settings.sources else []),
+        *(["ground_reports"] if settings.ground_reports else []),
+        *(["evaluate"] if settings.reference else []),
+        "publish",
+    ]
     made = (
         {"landscape_scenes": 1, "landscape_imagery": 4, "landscape_truth": 1}
         if settings.landscape
@@ -283,15 +296,30 @@ def asked_slowly():
     return int(settings.imagery.provider == "xyz" or bool(paid))
 
 
-def exposure_files(wildcards):
-    """The exposure files that the region has."""
-    return local_files(
-        [
-            path
-            for path in (settings.exposure.schools, settings.exposure.population)
-            if path
-        ]
-    )
+def impact_files():
+    """Every file that tells of the kilns' surroundings."""
+    return [
+        *settings.exposure.files,
+        *(settings.areas.files if settings.areas else []),
+        settings.emissions.factors,
+        settings.emissions.activity,
+        settings.siting.rules,
+        *settings.siting.files,
+    ]
+
+
+def source_files():
+    """Tables of other sources of pollution."""
+    return [file for source in settings.sources for file in source.files]
+
+
+def report_files():
+    """Exports of ground reports, and what was decided of them."""
+    return [
+        file
+        for reports in settings.ground_reports
+        for file in (*reports.files, *filter(None, [reports.review]))
+    ]
 
 
 def evaluation(wildcards):
