@@ -199,8 +199,8 @@ def _verdicts(
     found = distances.get((rule.to, "new" if rule.applies_to == "new" else "all"))
     if rule.distance_m is None or found is None:
         reason = "no distance is known" if rule.distance_m is None else f"no data on {MANY.get(rule.to, rule.to + 's')}"
-        limit = np.nan if rule.distance_m is None else rule.distance_m
-        return rows.assign(status="unknown", reason=reason, distance_m=np.nan, limit_m=limit, probability=np.nan, nearest="")
+        missing = {"distance_m": np.nan, "limit_m": rule.distance_m or np.nan, "probability": np.nan, "nearest": ""}
+        return rows.assign(status="unknown", reason=reason, **missing)
     limit, metres = rule.distance_m, found.metres[bound]
     share = area_within(kilns.footprint[bound], kilns.lat[bound], limit) / (np.pi * found.around_m**2)
     seen, near = probability_near(metres, limit, found.sigma, found.completeness, found.count[bound], share)
@@ -230,7 +230,8 @@ def _verdicts(
 
 def _plain(names: pd.Series) -> np.ndarray:
     """Names (n,) without case and needless spaces; empty where there is none."""
-    return np.array([" ".join(name.casefold().split()) if isinstance(name, str) else "" for name in names], dtype=object)
+    words = [name.casefold().split() if isinstance(name, str) else [] for name in names]
+    return np.array([" ".join(word) for word in words], dtype=object)
 
 
 def _empty() -> pd.DataFrame:

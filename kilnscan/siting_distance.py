@@ -83,9 +83,8 @@ def _neighbourhoods(
     band = np.floor(lat).astype(np.int64)
     columns = np.maximum(np.floor(360 * np.cos(np.radians(band + 0.5))), 1)
     column = np.floor((lon % 360) * columns / 360).astype(np.int64) % columns.astype(np.int64)
-    cells, member = np.unique(np.column_stack([band, column]), axis=0, return_inverse=True)
-    order = np.argsort(member.ravel(), kind="stable")
-    for mine in np.split(order, np.cumsum(np.bincount(member.ravel()))[:-1]):
+    member = np.unique(np.column_stack([band, column]), axis=0, return_inverse=True)[1].ravel()
+    for mine in np.split(np.argsort(member, kind="stable"), np.cumsum(np.bincount(member))[:-1]):
         middle = (column[mine[0]] + 0.5) * 360 / columns[mine[0]]
         centre = (middle + 180) % 360 - 180, np.clip(lat[mine].mean(), -90, 90)
         theirs = tree.query(_windows(*centre, 180 / columns[mine[0]], lat[mine], reach_m))[1]

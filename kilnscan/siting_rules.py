@@ -111,7 +111,7 @@ def read_rules(path: str | Path = TABLE) -> list[Rule]:
     for number, row in enumerate(rows, 2):
         rule = _rule(row, table, number)
         if rule.id in rules:
-            raise ConfigError(f"Row {number} of the siting rules {table} names {rule.id} again: give it an id of its own.")
+            raise ConfigError(f"Row {number} of the siting rules {table} names {rule.id} again: give it its own id.")
         rules[rule.id] = rule
     return list(rules.values())
 
