@@ -1,6 +1,7 @@
 """The configuration of what is told about kilns, and how: people near, emissions, rules, other sources, the map."""
 
 import re
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -112,6 +113,13 @@ class Siting(Section):
     probable: float = Field(
         0.9, gt=0.5, lt=1, description="A rule is met or broken when that is at least so probable; otherwise unknown."
     )
+
+    @field_validator("day")
+    @classmethod
+    def _day_of_the_calendar(cls, value: str) -> str:
+        if value:
+            date.fromisoformat(value)
+        return value
 
     @property
     def files(self) -> list[str]:

@@ -1,6 +1,7 @@
 """Whether kilns stand where siting rules allow."""
 
 import csv
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -17,6 +18,7 @@ from kilnscan.siting_distance import area_within, nearest, pairs_within
 from kilnscan.siting_places import known_ages, plain_name
 from kilnscan.siting_rules import TABLE, Rule, read_rules
 
+DATA = Path(__file__).parents[3] / "shared" / "data"
 GEOD = Geod(ellps="WGS84")
 PLACE = 88.4, 22.6
 RULE = {
@@ -323,6 +325,11 @@ def test_an_unknown_kind_of_place_is_refused(file):
         Siting(places=[{"to": "casino", "path": "x.geojson"}])
 
 
+def test_a_day_that_no_calendar_has_is_refused():
+    with pytest.raises(ValidationError, match="day"):
+        Siting(day="2022-02-30")
+
+
 def test_coordinates_off_the_world_are_refused(file):
     with pytest.raises(VectorError, match="outside the world"):
         check(kilns(PLACE), rule(), schools=file([(22.0, 588.0)]))
@@ -400,3 +407,18 @@ def test_a_table_with_a_rule_twice_too_many_cells_or_no_text_is_refused(tmp_path
     for name in ("binary.csv", "absent.csv"):
         with pytest.raises(ConfigError, match="cannot be read"):
             read_rules(tmp_path / name)
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="real data is not here: ../shared/data")
+def test_on_real_kilns_and_schools_those_that_break_the_rule_are_those_with_a_school_near():
+    table = pd.read_csv(DATA / "kiln_inventories" / "apad_bangladesh.csv").head(800)
+    real = kilns(*zip(table["lon"], table["lat"], strict=True), country="BGD", state="")
+    schools = f"zip://{DATA / 'exposure' / 'education_point_IGP_BN.zip'}"
+    rules = [one for one in read_rules() if one.id == "BD-2013-school"]
+    out, rows = check_siting(real, Siting(), Exposure(schools=schools), rules)
+    places = gpd.read_file(schools).to_crs(32646)
+    near = gpd.sjoin_nearest(real.to_crs(32646), places, distance_col="metres").groupby("id")["metres"].min()
+    metres = rows.set_index("kiln").loc[real["id"], "distance_m"].to_numpy()
+    expected = near.loc[real["id"]].to_numpy()
+    assert np.allclose(metres[expected < 1900], expected[expected < 1900], rtol=0.003, atol=1)  # UTM stretches a little
+    assert ((out.siting == "breaks") == (expected < 987)).mean() > 0.99
