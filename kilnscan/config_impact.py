@@ -1,11 +1,12 @@
 """The configuration of what is told about kilns, and how: people near, emissions, rules, other sources, the map."""
 
 import re
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from kilnscan.config_parts import Name, Paths, Section, files_named
+from kilnscan.config_parts import Day, Name, Paths, Section, files_named
 
 Column = Annotated[str, Field(min_length=1, max_length=200)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
@@ -83,10 +84,18 @@ class SitingPlaces(Section):
     credit: str = Field("", description="Source and licence; goes to the map.")
 
 
+RuleConfidence = Literal["law text", "secondary", "code of a research project"]
+
+
 class Siting(Section):
     """Rules on where kilns may stand, and whether they do."""
 
     rules: str = Field("facts/siting_rules.csv", description="Siting rules by jurisdiction.")
+    day: Day = Field("", description="Rules in force on this day are asked; if empty, those without a known end.")
+    trusted: list[RuleConfidence] = Field(
+        ["law text", "secondary", "code of a research project"],
+        description="How a rule must be known before a kiln is said to break it; by other rules it is unknown.",
+    )
     places: list[SitingPlaces] = Field(
         [], description="What distances are measured to; schools and clinics of `exposure` count without being named."
     )
@@ -98,11 +107,19 @@ class Siting(Section):
     built: str | None = Field(
         None,
         description="Vector file of kilns known from earlier, points or polygons with the column `year`: the year by "
-        "which each stood. Without it a kiln is known to stand since its first image only.",
+        "whose end each stood, and, if you have it, `absent`: the latest year in which it was seen not to stand. "
+        "Without it a kiln is known to stand since its first image only, and none is known to be new.",
     )
     probable: float = Field(
         0.9, gt=0.5, lt=1, description="A rule is met or broken when that is at least so probable; otherwise unknown."
     )
+
+    @field_validator("day")
+    @classmethod
+    def _day_of_the_calendar(cls, value: str) -> str:
+        if value:
+            date.fromisoformat(value)
+        return value
 
     @property
     def files(self) -> list[str]:
