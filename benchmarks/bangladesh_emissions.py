@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from kilnscan.config_impact import Emissions
-from kilnscan.emission_factors import ANY, UNITS, find, looks_per_brick, per_brick, read_activity
-from kilnscan.emissions import EmissionModel, sum_emissions
+from kilnscan.emission_factors import ANY, UNITS, find, looks_per_brick, read_activity
+from kilnscan.emissions import sum_emissions
 
 DAYS = UNITS.Quantity(215, "day/year")  # APAD's season, as our notes tell
 TYPES = {"ZZ": "zigzag"}
@@ -41,25 +41,21 @@ def main() -> None:
     mass = find(read_activity(), "brick_mass", ANY, ANY).quantile(half)
     kinds = table["type"].replace(TYPES).value_counts().sort_index()
     counts = pd.DataFrame({"group": "all", "type": kinds.index, "country": "BGD", "kilns": kinds.to_numpy()})
-    ours = sum_emissions(counts, Emissions(), EmissionModel.of(Emissions())).iloc[0]
-    rows = {}
+    ours = sum_emissions(counts, Emissions()).iloc[0]
+    rows: dict[str, dict[str, str]] = {}
     for pollutant in ("pm25", "so2"):
         factor, own = numbers(table[f"emf{pollutant}"]), numbers(table[pollutant])
         readings = {
-            "g/brick": (UNITS.Quantity(factor, "g/brick") * capacity).to("tonne/day"),
-            "g/kg_brick": (
-                per_brick(UNITS.Quantity(factor, "g/kg_brick"), mass, UNITS.Quantity(1, "MJ/kg_brick"), mass) * capacity
-            ).to("tonne/day"),
+            "g/brick": UNITS.Quantity(factor, "g/brick") * capacity,
+            "g/kg_brick": UNITS.Quantity(factor, "g/kg_brick") * mass * capacity,
         }
-        fits = [unit for unit, tonnes in readings.items() if np.allclose(tonnes.magnitude, own, rtol=0.02)]
-        print(f"{pollutant}: APAD's column adds up to {own.sum():,.1f}; it is capacity times factor read as {fits}, t/day.")
-        print(f"{pollutant}: {looks_per_brick(float(np.median(factor)), pollutant) or 'factor shows no sign'}.\n")
-        year = {unit: (tonnes * DAYS).to("tonne/year").magnitude.sum() for unit, tonnes in readings.items()}
-        rows["APAD's own column over 215 days"] = rows.get("APAD's own column over 215 days", {}) | {
-            pollutant: f"{own.sum() * DAYS.magnitude:,.0f}"
-        }
-        for unit, tonnes in year.items():
-            rows.setdefault(f"APAD's factor read as {unit}", {})[pollutant] = f"{tonnes:,.0f}"
+        fits = [name for name, read in readings.items() if np.allclose(read.to("tonne/day").magnitude, own, rtol=0.02)]
+        print(f"{pollutant}: APAD's column sums to {own.sum():,.1f}: t a day, its factor read as {' or '.join(fits)}.")
+        print(f"{pollutant}: {looks_per_brick(float(np.median(factor)), pollutant) or 'the factor may be per kg'}.\n")
+        rows.setdefault("APAD's own column times 215 days", {})[pollutant] = f"{own.sum() * DAYS.magnitude:,.0f}"
+        for unit, read in readings.items():
+            tonnes = (read * DAYS).to("tonne/year").magnitude.sum()
+            rows.setdefault(f"APAD's factor and capacity, read as {unit}", {})[pollutant] = f"{tonnes:,.0f}"
         middle, low, high = (ours[f"{pollutant}_t{end}"] for end in ("", "_low", "_high"))
         rows.setdefault("kilnscan: median (95 % range)", {})[pollutant] = f"{middle:,.0f} ({low:,.0f} to {high:,.0f})"
     for name, told in PUBLISHED:

@@ -122,8 +122,8 @@ class EmissionModel:
         """Tonnes of groups of kilns: (groups, draws).
 
         `counts` (groups, cells) are kilns of each cell, a type in a country; `means` (cells, draws) tonnes of an
-        average kiln of it, `variation` (cells,) how its kilns differ. Production of a kiln follows a gamma distribution about
-        the average, so that of n alike follows the gamma distribution of n times the shape; of unlike ones, the
+        average kiln of it, `variation` (cells,) how its kilns differ. Production of a kiln follows a gamma distribution
+        about the average, so that of n alike follows the gamma distribution of n times the shape; of unlike ones, the
         gamma distribution of the same mean and variance. Quantiles by Wilson and Hilferty (1931).
         """
         mean = counts @ means
@@ -141,6 +141,10 @@ class EmissionModel:
 
     def sums(self, counts: pd.DataFrame) -> pd.DataFrame:
         """Emissions of groups of kilns: see `sum_emissions`."""
+        if counts.empty:
+            columns = {"kilns": "int64"} | dict.fromkeys(COLUMNS, "float64")
+            columns |= {f"{pollutant}_left_out": "int64" for pollutant in POLLUTANTS}
+            return pd.DataFrame(columns=list(columns), index=pd.Index([], name="group")).astype(columns)
         table = counts.pivot_table("kilns", "group", ["type", "country"], aggfunc="sum", fill_value=0)
         table = table.sort_index(axis=0).sort_index(axis=1)
         unique, member = np.unique(table.to_numpy(dtype="int64"), axis=0, return_inverse=True)
