@@ -11,7 +11,7 @@ LOCK := -c requirements.lock
 
 .PHONY: demo test env dev-env train-env lint format lock site countries clean delhi kill-test planning \
 	test-slurm test-batch check-infra image image-arm64 image-gpu review-round screen-accuracy \
-	bench-composite bench-screen bench-orders bench-merge bench-detect
+	bench-composite bench-screen bench-orders bench-merge bench-detect bench-emissions bench-siting bench-map
 
 demo: env
 	$(BIN)/snakemake
@@ -141,6 +141,18 @@ bench-detect: train-env
 # what one round of answers adds to the screen, simulated with hidden labels: make review-round DATA=/where/s2_delhi/is
 review-round: env
 	$(BIN)/python benchmarks/review_round.py $(if $(DATA),--data $(DATA))
+
+# the Bangladesh inventory's emissions recomputed, its unit checked: make bench-emissions DATA=/where/kiln_inventories/is
+bench-emissions: env
+	$(BIN)/python benchmarks/bangladesh_emissions.py $(if $(DATA),--data $(DATA))
+
+# siting rules on real kilns and 500,000 schools: make bench-siting DATA=/where/the/data/is
+bench-siting: env
+	$(BIN)/python benchmarks/siting.py $(DATA)
+
+# the map with 100,000 kilns and a million candidates beside GeoJSON (half an hour, 3 GB, needs Debian's Chromium)
+bench-map: dev-env
+	$(BIN)/python benchmarks/large_map.py
 
 # time and memory of planning the two largest regions
 planning: env
