@@ -1,4 +1,4 @@
-"""What a cell of a stranger's table says: a number, a list of capacities, a status, a year, a text that does no harm."""
+"""What a cell of a stranger's table says: number, list of capacities, status, year, or a text that does no harm."""
 
 import math
 import re
@@ -17,7 +17,7 @@ _NUMBER = re.compile(f"(?:{_PLAIN}|{_GROUPED})")
 _QUANTITY = re.compile(f"({_GROUPED}|{_PLAIN})\\s*([A-Za-z][A-Za-z/ ]{{0,19}})?")
 _YEAR = re.compile(r"(?<![0-9])(1[89][0-9]{2}|2[01][0-9]{2})(?![0-9])")
 _OVERRIDES = dict.fromkeys([0x200E, 0x200F, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
-_INERT = str.maketrans({"<": "‹", ">": "›"})
+_INERT = str.maketrans("<>", "\u2039\u203a")  # angle quotation marks
 
 
 def visible(text: str) -> str:
@@ -29,7 +29,7 @@ def visible(text: str) -> str:
 def harmless(text: str, longest: int = LONGEST) -> str:
     """Visible text of at most `longest` characters that neither a spreadsheet nor a web page takes for orders.
 
-    A first sign that would open a formula gets an apostrophe before it; < and > become ‹ and ›.
+    A first sign that would open a formula gets an apostrophe before it; < and > become single angle quotation marks.
     """
     text = visible(text[: 4 * longest]).translate(_INERT)
     text = f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
@@ -73,6 +73,13 @@ def quantities(text: str) -> tuple[list[float], str]:
     if len(units) > 1:
         raise ValueError(f"{harmless(text, 40)!r} mixes units")
     return values, units.pop() if units else ""
+
+
+def split_quantities(text: str) -> list[float]:
+    """Numbers of a cell that has a comma between any two of them, with or without space; none if it is no such list."""
+    parts = [part.strip() for part in text[:2000].split(",")]
+    listed = len(parts) > 1 and all(re.fullmatch(r"[1-9][0-9]{0,5}(\.[0-9]+)?", part) for part in parts)
+    return [float(part) for part in parts] if listed else []
 
 
 def statuses(text: str) -> list[str]:

@@ -2,19 +2,30 @@
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kilnscan.config_impact import Source
 from kilnscan.errors import ConfigError, VectorError
-from kilnscan.source_cells import foremost, harmless, number, quantities, statuses, words, year
+from kilnscan.source_cells import foremost, harmless, number, quantities, split_quantities, statuses, words, year
 from kilnscan.source_files import Row
 from kilnscan.source_layouts import (
-    CAPACITY_UNITS, EMISSION_UNITS_T, EMISSIONS, FIELDS, GASES, LAYOUTS, MASS_T, POLLUTANTS, STATUS_ORDER, Layout, key,
-)  # fmt: skip
+    CAPACITY_UNITS,
+    EMISSION_UNITS_T,
+    EMISSIONS,
+    FIELDS,
+    GASES,
+    LAYOUTS,
+    MASS_T,
+    POLLUTANTS,
+    Layout,
+    key,
+)
 
 MOST_T = {"co2_t": 1e9}
 MOST_OTHER_T = 1e7  # no source on Earth comes near these in a year
@@ -25,7 +36,7 @@ _GEM_KINDS = {
 }  # fmt: skip
 
 
-class Refused(Exception):
+class RowError(Exception):
     """A row that is not taken over, and why."""
 
 
@@ -135,15 +146,15 @@ class Columns:
     def _missing(self, wanted: str) -> None:
         there = ", ".join(harmless(name, 60) for name in self.header[:100])
         raise ConfigError(
-            f"The source table {self.path} has no column {wanted!r}; it has {there or 'none'}: set `sources.layout`, or "
-            "name the column in `sources.columns`."
+            f"The source table {self.path} has no column {wanted!r}; it has {there or 'none'}: set `sources.layout`, "
+            "or name the column in `sources.columns`."
         )
 
 
 def record_of(row: Row, columns: Columns, content: str) -> Record:
-    """What a row says, without its place. Raises Refused."""
+    """What a row says, without its place. Raises RowError."""
     if row.problem:
-        raise Refused(row.problem)
+        raise RowError(row.problem)
     config, layout = columns.config, columns.config.layout
     texts = {name: words(columns.cell(row, name)) for name in ("id", "plant", "unit", "name", "owner", "state")}
     texts["fuel"] = words(columns.cell(row, "fuel")).lower()
@@ -153,7 +164,6 @@ def record_of(row: Row, columns: Columns, content: str) -> Record:
         kind = f"{texts['fuel']} power"
     texts["kind"] = _slug(kind) or columns.kind
     record = Record(row.number, content, texts)
-    _read_capacity(record, row, columns)
     record.year = _cell_value(year, columns.cell(row, "year"), "year")
     for name, scale in columns.scales.items():
         value = _cell_value(number, columns.cell(row, name), name.removesuffix("_t"))
@@ -162,16 +172,18 @@ def record_of(row: Row, columns: Columns, content: str) -> Record:
         record.factors[name] = _cell_value(number, row.cells[place], f"factor of {name.removesuffix('_t')}")
     if columns.energy is not None:
         record.energy = _cell_value(number, row.cells[columns.energy], "prod_kw")
+    _read_capacity(record, row, columns)
     if layout == "climate-trace":
         _read_gas(record, row, columns)
     return record
 
 
-def _cell_value(read, cell: str, what: str) -> float:  # noqa: ANN001
+def _cell_value(read: Callable[[str], Any], cell: str, what: str) -> Any:
+    """What `read` makes of a cell. Raises RowError where that is a ValueError."""
     try:
         return read(cell)
     except ValueError as error:
-        raise Refused(f"{what}: {error}") from error
+        raise RowError(f"{what}: {error}") from error
 
 
 def _slug(text: str) -> str:
@@ -181,29 +193,39 @@ def _slug(text: str) -> str:
 
 def _plausible(value: float, name: str, bounded: bool = True) -> float:
     if value < 0:
-        raise Refused(f"{name.removesuffix('_t')} is negative")
+        raise RowError(f"{name.removesuffix('_t')} is negative")
     if bounded and value > MOST_T.get(name, MOST_OTHER_T):
-        raise Refused(f"{name.removesuffix('_t')} of {value:.3g} t in a year is more than any source emits")
+        raise RowError(f"{name.removesuffix('_t')} of {value:.3g} t in a year is more than any source emits")
     return value
 
 
 def _read_capacity(record: Record, row: Row, columns: Columns) -> None:
     """Capacity and status: of a row that lists several units, those of the units with the foremost status."""
-    listed, unit = _cell_value(quantities, columns.cell(row, "capacity"), "capacity")
-    if any(value < 0 for value in listed):
-        raise Refused("capacity is negative")
-    listed = [value if value > 0 else math.nan for value in listed]  # none is as good as not known
+    cell = columns.cell(row, "capacity")
     found = statuses(columns.cell(row, "status"))
+    split = split_quantities(cell)
+    # commas without spaces: energy tells, or as many statuses as numbers where some commas have spaces
+    if split and (_yields(sum(split), record.energy) or (", " in cell and len(split) == len(found))):
+        listed, unit = split, ""
+    else:
+        listed, unit = _cell_value(quantities, cell, "capacity")
+    if any(value < 0 for value in listed):
+        raise RowError("capacity is negative")
+    listed = [value if value > 0 else math.nan for value in listed]  # none is as good as not known
     record.texts["status"] = foremost(found)
     record.total = record.capacity = _total(listed)
     if len(found) == len(listed) > 1:
         record.capacity = _total([v for v, status in zip(listed, found, strict=True) if status == foremost(found)])
     named = words(columns.cell(row, "capacity_unit"))
-    in_heading = columns.header[columns.places["capacity"][0]].partition("(")[2] if "capacity" in columns.places else ""
-    if "capacity" in columns.places and key(columns.header[columns.places["capacity"][0]]) == "capacitymw":
-        in_heading = "MW"
-    unit = unit or CAPACITY_UNITS.get(key(named), named) or CAPACITY_UNITS.get(key(in_heading), "")
+    heading = key(columns.header[columns.places["capacity"][0]]) if "capacity" in columns.places else ""
+    in_heading = heading.rpartition("capacity")[2]
+    unit = unit or CAPACITY_UNITS.get(key(named), named) or CAPACITY_UNITS.get(in_heading, "")
     record.texts["capacity_unit"] = unit or harmless(columns.config.capacity_unit, 20)
+
+
+def _yields(megawatts: float, kwh: float) -> bool:
+    """Whether a power plant that never rests makes so much in a year, to 1 %."""
+    return megawatts > 0 and abs(kwh / (megawatts * 8_760_000) - 1) < 0.01
 
 
 def _total(values: list[float]) -> float:
@@ -215,20 +237,20 @@ def _read_gas(record: Record, row: Row, columns: Columns) -> None:
     """Gas, tonnes and days of a row of Climate TRACE."""
     record.gas = key(columns.cell(row, "gas"))
     if not record.gas:
-        raise Refused("it names no gas")
+        raise RowError("it names no gas")
     quantity = _cell_value(number, columns.cell(row, "quantity"), "emissions_quantity")
     unit = columns.cell(row, "quantity_unit")  # files of late have no such column: all is in tonnes
     scale = EMISSION_UNITS_T.get(key(unit)) if unit or "quantity_unit" in columns.places else 1.0
     if scale is None and not math.isnan(quantity):
-        raise Refused(f"the unit of its emissions, {harmless(unit, 40)!r}, is not known")
+        raise RowError(f"the unit of its emissions, {harmless(unit, 40)!r}, is not known")
     name = f"{GASES[record.gas]}_t" if record.gas in GASES else ""
     record.emissions = {name or "other": _plausible(quantity * (scale or 1.0), name or "co2_t")}
     try:
         first, last = (date.fromisoformat(columns.cell(row, name)[:10]) for name in ("start", "end"))
     except ValueError as error:
-        raise Refused("start_time or end_time is no date") from error
+        raise RowError("start_time or end_time is no date") from error
     if last < first:
-        raise Refused("it ends before it starts")
+        raise RowError("it ends before it starts")
     record.span = first, last
 
 
@@ -260,13 +282,13 @@ def settle_emissions(records: list[Record], columns: Columns) -> tuple[list[Reco
     units = {1.0: 1.0, 1e-3: 1e3, 1e3: 1e-3, 1 / 365: 365.0, 1 / 365e3: 365e3}  # t, kt, kg a year; t, kt a day
     scale = next((by for ratio, by in units.items() if abs(share / ratio - 1) < 0.02), None)
     if energetic:
-        hours = [r.energy / r.total / 1000 for r in records if r.total > 0 and r.energy > 0]
-        unit = "MW" if hours and abs(float(np.median(hours)) / 8760 - 1) < 0.01 else ""
+        right = [_yields(record.total, record.energy) for record in records if record.total > 0 and record.energy > 0]
+        unit = "MW" if right and sum(right) > len(right) / 2 else ""
     kept, refused = [], []
     for record in records:
         try:
             _settle(record, open_, scale, expected)
-        except Refused as reason:
+        except RowError as reason:
             refused.append((record, str(reason)))
             continue
         if scale is not None and not record.texts["capacity_unit"]:
@@ -275,11 +297,12 @@ def settle_emissions(records: list[Record], columns: Columns) -> tuple[list[Reco
     return kept, refused
 
 
-def _settle(record: Record, names: list[str], scale: float | None, expected) -> None:  # noqa: ANN001
+def _settle(record: Record, names: list[str], scale: float | None, expected: Callable[[Record, str], float]) -> None:
+    """Bring emissions without unit to tonnes per year. Raises RowError."""
     for name in names:
         stated, short = record.emissions[name], name.removesuffix("_t")
         if stated > 0 and scale is None:
-            raise Refused(
+            raise RowError(
                 f"the unit of {short} is not known, and does not follow from factor and activity: name it by `columns`"
             )
         if math.isnan(stated) or (stated == 0 and not record.total > 0):
@@ -288,7 +311,7 @@ def _settle(record: Record, names: list[str], scale: float | None, expected) -> 
         follows = expected(record, name)
         value = stated * (scale or 1.0)
         if scale is not None and not math.isnan(follows) and abs(value - follows) > _OFF * follows:
-            raise Refused(f"{short} is {value:.4g} t a year, but factor times activity is {follows:.4g} t")
+            raise RowError(f"{short} is {value:.4g} t a year, but factor times activity is {follows:.4g} t")
         record.emissions[name] = _plausible(value, name)
 
 
@@ -318,7 +341,7 @@ def plant_of(units: list[Record]) -> Record:
     return plant
 
 
-def _filled(texts) -> str:  # noqa: ANN001
+def _filled(texts: Iterable[str]) -> str:
     return next((text for text in texts if text), "")
 
 
@@ -329,12 +352,15 @@ def _common(names: list[str]) -> str:
         if len(set(parts)) > 1:
             break
         shared.append(parts[0])
-    text = " ".join(shared).rstrip(" -–:,(#")
+    text = " ".join(shared).rstrip(" -:,(#")
     return text if len(text) >= 4 else names[0]
 
 
 def last_whole_year(rows: list[Record]) -> Record:
-    """One source from its rows by gas and time: emissions of the latest year that some gas has whole. Raises Refused."""
+    """One source from its rows by gas and time, with emissions of the latest year that some gas has whole.
+
+    Raises RowError if there is none.
+    """
     months: dict[tuple[int, str], dict[int, float]] = defaultdict(dict)
     for row in rows:
         first, last = row.span
@@ -345,7 +371,7 @@ def last_whole_year(rows: list[Record]) -> Record:
             months[first.year, row.gas][first.month] = value
     whole = {when: math.fsum(parts.values()) for when, parts in months.items() if len(parts) == 12}
     if not whole:
-        raise Refused("its source has no gas for a whole year")
+        raise RowError("its source has no gas for a whole year")
     latest = max(when for when, _ in whole)
     source = next(row for row in rows if row.span[0].year == latest)
     source.emissions = {

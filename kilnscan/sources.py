@@ -4,7 +4,6 @@ Every row of every file ends as a source, as a part of one (a unit, a gas, a yea
 """
 
 import math
-from collections import defaultdict
 from typing import Any
 
 import geopandas as gpd
@@ -20,12 +19,21 @@ from kilnscan.source_files import Row, SourceTable, read_source_table
 from kilnscan.source_layouts import EMISSIONS, key
 from kilnscan.source_places import BORDER_KM, Countries, Names, km_between
 from kilnscan.source_records import (
-    Columns, Record, Refused, last_whole_year, plant_of, record_of, running_share, settle_emissions, stem, usual,
-)  # fmt: skip
+    Columns,
+    Record,
+    RowError,
+    last_whole_year,
+    plant_of,
+    record_of,
+    running_share,
+    settle_emissions,
+    stem,
+    usual,
+)
 
 COLUMNS = (
-    "id", "name", "kind", "fuel", "status", "capacity", "capacity_unit", "owner", "country", "state", "year", *EMISSIONS,
-    "source", "licence", "show",
+    "id", "name", "kind", "fuel", "status", "capacity", "capacity_unit", "owner", "country", "state", "year",
+    *EMISSIONS, "source", "licence", "show",
 )  # fmt: skip
 REJECTED = ("file", "row", "reason", "content")
 APART_KM = 2.0  # units of one plant that lie farther apart are no units of one plant
@@ -79,14 +87,15 @@ class _Reading:
         for record, reason in refused:
             self._refuse(record, reason)
         groups = self._groups([running_share(record) for record in records], columns)
-        merged, taken = 0, 0
+        merged, taken, usable = 0, 0, 0
         for group in groups:
             source = self._whole(group, columns)
             if source is None:
                 continue
+            usable += 1
             try:
                 self.sources.append(self._source(source, config_number, config, path))
-            except Refused as reason:
+            except RowError as reason:
                 for record in group:
                     self._refuse(record, str(reason))
                 continue
@@ -95,7 +104,7 @@ class _Reading:
         count = len(self._refusals)
         assert taken + count + merged == len(table.rows), f"{path}: rows are unaccounted for"  # noqa: S101
         self.files.append((path, len(table.rows), taken, count, merged))
-        if not taken:
+        if not usable:
             reason = usual([reason for _, reason, _ in self._refusals])
             raise VectorError(
                 f"The source table {path} has no usable row of {len(table.rows)}; mostly: {reason}. Check "
@@ -115,7 +124,7 @@ class _Reading:
             try:
                 record = record_of(row, columns, content)
                 self._place(record, row, columns, to_degrees if row.geometry is not None else from_columns)
-            except Refused as reason:
+            except RowError as reason:
                 self._refusals.append((row.number, str(reason), content))
                 continue
             records.append(record)
@@ -125,10 +134,10 @@ class _Reading:
         return records
 
     def _place(self, record: Record, row: Row, columns: Columns, to_degrees: pyproj.Transformer | None) -> None:
-        """Set lon and lat. Raises Refused if they are missing or cannot be."""
+        """Set lon and lat. Raises RowError if they are missing or cannot be."""
         x, y = _coordinates(row, columns)
         if abs(x) < 1e-6 and abs(y) < 1e-6:
-            raise Refused("its coordinates are 0, 0, which stands for none")
+            raise RowError("its coordinates are 0, 0, which stands for none")
         lon, lat = to_degrees.transform(x, y) if to_degrees else (x, y)
         code = self.countries.code(record.texts["country"])
         on_earth = abs(lon) <= 180 and abs(lat) <= 90
@@ -138,11 +147,11 @@ class _Reading:
                 turned = self.countries.km_from(code, y, x) if code else math.inf if on_earth else 0.0
                 if turned <= BORDER_KM:
                     where = f"in {code}" if code else "on Earth"
-                    raise Refused(f"latitude and longitude seem swapped: the other way round it would lie {where}")
+                    raise RowError(f"latitude and longitude seem swapped: the other way round it would lie {where}")
             if not on_earth:
                 metres = "; they look like metres: set `crs`" if not to_degrees and max(abs(x), abs(y)) > 1000 else ""
-                raise Refused(f"its coordinates lie outside the world{metres}")
-            raise Refused(f"it lies {away:.0f} km outside {code}, its country")
+                raise RowError(f"its coordinates lie outside the world{metres}")
+            raise RowError(f"it lies {away:.0f} km outside {code}, its country")
         record.lon, record.lat = round(float(lon), 7), round(float(lat), 7)
 
     def _groups(self, records: list[Record], columns: Columns) -> list[list[Record]]:
@@ -175,23 +184,23 @@ class _Reading:
         try:
             if columns.config.layout == "climate-trace":
                 return last_whole_year(group)
-        except Refused as reason:
+        except RowError as reason:
             for record in group:
                 self._refuse(record, str(reason))
             return None
         return plant_of(group) if len(group) > 1 else group[0]
 
     def _source(self, record: Record, config_number: int, config: Source, path: str) -> dict[str, Any]:
-        """A row of the sources. Raises Refused if it is there already."""
+        """A row of the sources. Raises RowError if it is there already."""
         where = f"row {record.number} of {path}"
         own = record.texts["id"] or f"{stem(path)}-{record.number}"
         if own in self.ids and self.ids[own][0] != config_number:
             own = f"{stem(path)}-{own}"  # another publisher's number
         if own in self.ids:
-            raise Refused(f"its id {own} is that of {self.ids[own][1]}")
+            raise RowError(f"its id {own} is that of {self.ids[own][1]}")
         twin = self.names.twin(record.texts["name"], record.lon, record.lat, where)
         if twin:
-            raise Refused(f"{twin} has the same name and stands within 100 m")
+            raise RowError(f"{twin} has the same name and stands within 100 m")
         self.ids[own] = config_number, where
         return {
             **{name: record.texts.get(name, "") for name in COLUMNS[:10]},
@@ -220,14 +229,14 @@ def _to_degrees(crs: Any) -> pyproj.Transformer | None:
 
 
 def _coordinates(row: Row, columns: Columns) -> tuple[float, float]:
-    """x and y as the row gives them, of an area a place within it. Raises Refused."""
+    """x and y as the row gives them, of an area a place within it. Raises RowError."""
     if row.geometry is not None:
         try:
             point = shapely.point_on_surface(shapely.make_valid(row.geometry))
         except shapely.errors.GEOSException as error:
-            raise Refused("its geometry is broken") from error
+            raise RowError("its geometry is broken") from error
         if point.is_empty or not (math.isfinite(point.x) and math.isfinite(point.y)):
-            raise Refused("its geometry is broken")
+            raise RowError("its geometry is broken")
         return point.x, point.y
     lat, lon = columns.cell(row, "lat"), columns.cell(row, "lon")
     if not (lat or lon) and columns.cell(row, "coordinates"):
@@ -235,9 +244,9 @@ def _coordinates(row: Row, columns: Columns) -> tuple[float, float]:
     try:
         y, x = number(lat), number(lon)
     except ValueError as error:
-        raise Refused(f"its coordinates are no numbers: {error}") from error
+        raise RowError(f"its coordinates are no numbers: {error}") from error
     if math.isnan(x) or math.isnan(y):
-        raise Refused("it has no coordinates")
+        raise RowError("it has no coordinates")
     return x, y
 
 
