@@ -7,13 +7,15 @@ import csv
 import gzip
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyogrio
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -24,6 +26,7 @@ LARGEST = 300_000_000  # bytes of a file, also unpacked
 LONGEST_CELL = 10_000  # characters
 MOST_COLUMNS = 2000
 _TEXTS = (".csv", ".tsv", ".txt")
+_SHEETS = {"HEADERS": "FORCE", "FIELD_TYPES": "STRING"}
 
 
 @dataclass
@@ -134,23 +137,34 @@ def _csv(path: str, data: bytes) -> SourceTable:
     return table
 
 
-def _workbook(path: str, fits: Callable[[list[str]], bool], sheet: str | None) -> SourceTable:
-    """A sheet of a workbook, read by OGR with all cells as text and the first row as heading."""
+@contextmanager
+def _first_row_is_heading() -> Iterator[None]:
+    """Have OGR take the first row of a sheet as its heading, also where all cells are text, and every cell as text."""
+    wanted = {f"OGR_{kind}_{name}": value for kind in ("XLSX", "ODS") for name, value in _SHEETS.items()}
+    before = {name: pyogrio.get_gdal_config_option(name) for name in wanted}
+    pyogrio.set_gdal_config_options(wanted)  # the open option HEADERS has no effect in GDAL 3.12
     try:
-        names = [str(name) for name, _ in pyogrio.list_layers(path)]
-        if sheet is not None and sheet not in names:
-            _refuse(path, f"has no sheet {sheet!r}", f"it has {', '.join(names)}")
-        for name in names if sheet is None else [sheet]:
-            if sheet is None and not fits(list(pyogrio.read_info(path, layer=name, HEADERS="FORCE")["fields"])):
-                continue
-            frame = pyogrio.read_dataframe(path, layer=name, read_geometry=False, HEADERS="FORCE", FIELD_TYPES="STRING")
-            rows = [Row(n, [_cell(v) for v in cells]) for n, cells in enumerate(frame.to_numpy(object), start=2)]
-            return SourceTable(path, [str(column) for column in frame.columns], rows)
-    except VectorError:
-        raise
+        yield
+    finally:
+        pyogrio.set_gdal_config_options(before)
+
+
+def _workbook(path: str, fits: Callable[[list[str]], bool], sheet: str | None) -> SourceTable:
+    """A sheet of a workbook: the one named, or the first whose heading fits."""
+    try:
+        with _first_row_is_heading():
+            names = [str(name) for name, _ in pyogrio.list_layers(path)]
+            if sheet is not None:
+                fitting = [name for name in names if name == sheet]
+            else:
+                fitting = [name for name in names if fits(list(pyogrio.read_info(path, layer=name)["fields"]))]
+            frame = pyogrio.read_dataframe(path, layer=fitting[0], read_geometry=False) if fitting else None
     except Exception as error:  # OGR drivers raise whatever their formats do
         _refuse(path, f"cannot be read ({error})", "save it as CSV")
-    _refuse(path, f"has no sheet with the columns of this layout among {', '.join(names)[:200]}", "name it in `sheet`")
+    if frame is None:
+        wanted = f"no sheet {sheet!r}" if sheet is not None else "no sheet with the columns of this layout"
+        _refuse(path, f"has {wanted}", f"name one in `sheet`; it has {', '.join(names)[:300]}")
+    return SourceTable(path, [str(column) for column in frame.columns], _rows(frame))
 
 
 def _vector(path: str, data: bytes) -> SourceTable:
@@ -159,23 +173,20 @@ def _vector(path: str, data: bytes) -> SourceTable:
     except Exception as error:  # OGR drivers raise whatever their formats do
         _refuse(path, f"cannot be read ({error})", "save it as CSV or GeoJSON")
     if not isinstance(table, gpd.GeoDataFrame):
-        header = [str(column) for column in table.columns]
-        return SourceTable(
-            path, header, [Row(n, [_cell(v) for v in cells]) for n, cells in enumerate(table.to_numpy(object), start=2)]
-        )
+        return SourceTable(path, [str(column) for column in table.columns], _rows(table))
     if table.crs is None and not table.geometry.isna().all():
         _refuse(path, "has no CRS", "assign one, for example EPSG:4326, and save it again")
-    geometries = table.geometry.array
-    cells = table.drop(columns=table.geometry.name)
-    rows = [
-        Row(number, [_cell(value) for value in values], None if _hollow(geometry) else geometry)
-        for number, (values, geometry) in enumerate(zip(cells.to_numpy(object), geometries, strict=True), start=2)
+    frame = table.drop(columns=table.geometry.name)
+    rows = _rows(frame)
+    for row, geometry in zip(rows, table.geometry.array, strict=True):
+        row.geometry = None if geometry is None or shapely.is_empty(geometry) else geometry
+    return SourceTable(path, [str(column) for column in frame.columns], rows, table.crs)
+
+
+def _rows(frame: pd.DataFrame) -> list[Row]:
+    return [
+        Row(number, [_cell(value) for value in values]) for number, values in enumerate(frame.to_numpy(object), start=2)
     ]
-    return SourceTable(path, [str(column) for column in cells.columns], rows, table.crs)
-
-
-def _hollow(geometry: BaseGeometry | None) -> bool:
-    return geometry is None or shapely.is_empty(geometry)
 
 
 def _cell(value: Any) -> str:

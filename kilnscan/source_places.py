@@ -35,6 +35,7 @@ class Countries:
         self._iso3 = [feature["properties"]["iso3"] for feature in features]
         self._shapes = shapely.from_geojson([json.dumps(feature["geometry"]) for feature in features])
         self._tree = shapely.STRtree(self._shapes)
+        self._borders: dict[str, np.ndarray] = {}
         self._codes: dict[str, str] = {}
         for feature in features:
             for name in ("iso3", "name", "long_name"):
@@ -63,9 +64,13 @@ class Countries:
         border = self._border(code)
         return float(km_between(border[:, 0], border[:, 1], lon, lat).min())
 
-    @functools.cache  # noqa: B019 (one object for each reading)
     def _border(self, code: str) -> np.ndarray:
         """Points (n, 2) of a country's border, at most a tenth of a degree apart."""
+        if code not in self._borders:
+            self._borders[code] = self._points(code)
+        return self._borders[code]
+
+    def _points(self, code: str) -> np.ndarray:
         shapes = [shape for shape, iso3 in zip(self._shapes, self._iso3, strict=True) if iso3 == code]
         return shapely.get_coordinates(shapely.segmentize(shapely.boundary(shapes), 0.1))
 
@@ -89,3 +94,9 @@ class Names:
                     return seen
         self._cells.setdefault((key(name), *cell.tolist()), []).append((place, where))
         return ""
+
+
+@functools.cache
+def countries() -> Countries:
+    """The countries, read once."""
+    return Countries()

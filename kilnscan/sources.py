@@ -17,7 +17,7 @@ from kilnscan.errors import ConfigError, VectorError
 from kilnscan.source_cells import harmless, number
 from kilnscan.source_files import Row, SourceTable, read_source_table
 from kilnscan.source_layouts import EMISSIONS, key
-from kilnscan.source_places import BORDER_KM, Countries, Names, km_between
+from kilnscan.source_places import BORDER_KM, Names, countries, km_between
 from kilnscan.source_records import (
     Columns,
     Record,
@@ -71,7 +71,7 @@ class _Reading:
         self.sources: list[dict[str, Any]] = []
         self.rejected: list[tuple[str, int, str, str]] = []
         self.files: list[tuple[str, int, int, int, int]] = []
-        self.countries = Countries()
+        self.countries = countries()
         self.names = Names()
         self.ids: dict[str, tuple[int, str]] = {}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyogrio
 import pytest
 import shapely
 from pandas.testing import assert_frame_equal
@@ -16,7 +17,7 @@ from kilnscan import source_files
 from kilnscan.config_impact import Source
 from kilnscan.errors import ConfigError, VectorError
 from kilnscan.source_cells import harmless, number, quantities, statuses, year
-from kilnscan.source_places import Countries
+from kilnscan.source_places import countries
 from kilnscan.sources import COLUMNS, REJECTED, read_source_files, read_sources
 
 ASSETS = Path(__file__).parents[3] / "shared" / "data" / "assets"
@@ -88,7 +89,7 @@ def test_sources_are_points_sorted_by_kind_and_id(table):
         ("a,A,24.8,90.4,Bangladesh,-1,", "capacity is negative"),
         ("a,A,24.8,90.4,Bangladesh,1,-3", "pm25 is negative"),
         ("a,A,24.8,90.4,Bangladesh,1,3e9", "more than any source emits"),
-        ("a,A,24.8,90.4,Bangladesh,1,=1+1", "pm25: '\\'=1+1' is no number"),
+        ("a,A,24.8,90.4,Bangladesh,1,=1+1", """pm25: "'=1+1" is no number"""),
         ("a,A,24.8,90.4,Bangladesh,1", "6 cells where the heading has 7"),
         ("a,A,24.8,90.4,Bangladesh,1,2,3", "8 cells where the heading has 7"),
         (",,,,,,", "the row is empty"),
@@ -96,8 +97,7 @@ def test_sources_are_points_sorted_by_kind_and_id(table):
     ],
 )
 def test_a_row_that_cannot_be_is_refused_with_the_reason(table, line, says):
-    reason = refused(table, line)
-    assert says in reason or says.replace("\\'", "'") in reason
+    assert says in refused(table, line)
 
 
 def test_a_cell_of_ten_megabytes_costs_its_row_only(table):
@@ -134,7 +134,8 @@ def test_what_would_run_elsewhere_is_told_inert(table):
 
 
 def test_content_of_rejected_rows_ends_at_200_characters(table):
-    _, rejected = read_sources([config(table(HEADER + GOOD + f"a,{'é\x00' * 999},,,,,\n"))])
+    long = "é\x00" * 999
+    _, rejected = read_sources([config(table(HEADER + GOOD + f"a,{long},,,,,\n"))])
     assert len(rejected["content"][0]) == 200
 
 
@@ -323,8 +324,9 @@ def test_apad_units_in_names_and_geometries(tmp_path):
 
 GEM = (
     "GEM unit/phase ID,GEM location ID,Country/Area,Plant name,Unit name,Owner,Status,Start year,Capacity (MW),"
-    "Subnational unit (province, state),Latitude,Longitude,Location accuracy,Coal type,Annual CO2 (million tonnes / annum)\n"
-).replace("(province, state)", "(province/state)")
+    "Subnational unit (province/state),Latitude,Longitude,Location accuracy,Coal type,"
+    "Annual CO2 (million tonnes / annum)\n"
+)
 
 
 def test_gem_units_of_one_place_are_one_plant(table):
@@ -355,22 +357,20 @@ def test_gem_workbooks_are_read_at_the_sheet_that_fits(tmp_path):
     )  # fmt: skip
     path = tmp_path / "gem.xlsx"
     for name, frame in (("About", about), ("Plant Data", data)):
-        empty = gpd.GeoDataFrame(frame, geometry=[None] * len(frame))
-        import pyogrio
-
-        pyogrio.write_dataframe(pd.DataFrame(empty.drop(columns="geometry")), path, layer=name, append=path.exists())
+        pyogrio.write_dataframe(frame, path, layer=name, append=path.exists())
     sources, rejected = read_sources([config(path, "gem")])
     assert sources[["id", "name", "kind", "capacity", "capacity_unit"]].to_numpy().tolist() == [
         ["P1", "Alpha", "cement", 1.5, "Mt/yr"]
     ]
-    assert rejected[["row", "reason"]].to_numpy().tolist() == [[3, "it has no coordinates"]] or (
-        "no numbers" in rejected["reason"][0]
-    )
-    with pytest.raises(VectorError, match="no sheet 'Data'; |no sheet 'Data': it has About, Plant Data"):
+    assert rejected[["row", "reason"]].to_numpy().tolist() == [[3, "it has no coordinates"]]
+    with pytest.raises(VectorError, match=r"no sheet 'Data'.*it has About, Plant Data"):
         read_sources([config(path, "gem", sheet="Data")])
 
 
-TRACE = "source_id,source_name,iso3_country,sector,subsector,lat,lon,start_time,end_time,gas,emissions_quantity,emissions_unit\n"
+TRACE = (
+    "source_id,source_name,iso3_country,sector,subsector,lat,lon,start_time,end_time,gas,emissions_quantity,"
+    "emissions_unit\n"
+)
 PLANT = "7,Plant,IND,power,electricity-generation,24.4,82.9"
 
 
@@ -408,7 +408,8 @@ def test_climate_trace_sources_without_a_whole_year_are_refused(table):
 def test_wri_global_database_and_raw_tables(table):
     one = table("country,country_long,name,gppd_idnr,capacity_mw,latitude,longitude,primary_fuel,commissioning_year\n"
                 "IND,India,Adit,WRI1,98.0,24.7663,74.609,Coal,2011.0\n", "one.csv")  # fmt: skip
-    two = table("Power Plant ID,Name,Fuel,Capacity (MW),Commissioning Date,Operational Status,Latitude,Longitude,Country\n"
+    two = table("Power Plant ID,Name,Fuel,Capacity (MW),Commissioning Date,Operational Status,Latitude,Longitude,"
+                "Country\n"
                 "9,Ashuganj Unit 1,Natural Gas,50,1970-05,Operational,24.04,91.01,Bangladesh\n"
                 "9,Ashuganj Unit 2,Natural Gas,150,1985,Operational,24.04,91.01,Bangladesh\n", "two.csv")  # fmt: skip
     sources, _ = read_sources([config(one, "wri"), config(two, "wri")])
@@ -432,7 +433,7 @@ def test_numbers_as_people_write_them(text, value):
 
 @pytest.mark.parametrize("text", ["1,5", "12,34", "1.2.3", "0x10", "1_000", "١٢", "inf", "9" * 41, "1 2", "=1"])
 def test_what_only_looks_like_a_number_is_none(text):
-    with pytest.raises(ValueError, match="no (usable )?number"):
+    with pytest.raises(ValueError, match=r"no (usable )?number"):
         number(text)
 
 
@@ -440,7 +441,7 @@ def test_lists_units_statuses_and_years():
     assert quantities("125, 125, 275") == ([125, 125, 275], "") and quantities(" 225 MW") == ([225], "MW")
     assert quantities("1,020; 5") == ([1020, 5], "")
     for text in ("5 MW, 3 kW", "5 parsecs", "125 and 3"):
-        with pytest.raises(ValueError, match="no number|mixes units"):
+        with pytest.raises(ValueError, match=r"no number|mixes units"):
             quantities(text)
     assert statuses("Operational, pre-permit; Odd Word") == ["operating", "planned", "odd word"]
     assert statuses("operating_status") == [""]
@@ -454,12 +455,12 @@ def test_scripts_that_need_joiners_keep_them():
 
 
 def test_countries_are_known_by_code_and_usual_names_and_measured_from_either_side_of_the_date_line():
-    countries = Countries()
+    known = countries()
     names = {"Türkiye": "TUR", "United States": "USA", "czech republic": "CZE", "bgd": "BGD", "Atlantis": ""}
-    assert {name: countries.code(name) for name in names} == names
-    assert countries.km_from("IND", 77, 28) == 0
-    assert countries.km_from("FJI", -179.5, -16.8) < 100
-    assert 100 < countries.km_from("IND", 95.3, 15) < 2000
+    assert {name: known.code(name) for name in names} == names
+    assert known.km_from("IND", 77, 28) == 0
+    assert known.km_from("FJI", -179.5, -16.8) < 100
+    assert 100 < known.km_from("IND", 95.3, 15) < 2000
 
 
 # real tables
