@@ -142,6 +142,8 @@ class Source(Section):
         {}, description="Our column: theirs, or a list of theirs of which the first filled one counts."
     )
     crs: str | None = Field(None, description="CRS of the coordinates in columns, if not degrees: EPSG:3857.")
+    sheet: str | None = Field(None, description="Sheet of a workbook; the first with the layout's columns if empty.")
+    capacity_unit: str = Field("", max_length=20, description="Unit of capacities, where the table does not say.")
     source: str = Field("", description="Who made the table, and when.")
     licence: str = Field(description="Its licence; goes to the map.")
     show: bool = Field(True, description="Whether its licence allows publishing its rows.")
