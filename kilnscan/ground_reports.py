@@ -7,7 +7,7 @@ the note goes to the review file alone, and who sent a report goes nowhere. Ever
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ def accepted_and_rejected(
 
     A rejected row keeps what is valid of its answers, and its place to a hundredth of a degree.
     """
-    last = (today or datetime.now().astimezone().date()) + timedelta(days=1)  # it may be tomorrow where they are
+    last = (today or datetime.now(UTC).date()) + timedelta(days=1)  # it may be tomorrow where they are
     kinds = {name.casefold(): name for name in (*TYPES, *types)}
     in_area, seen = _in_area(tiles), set()
     reports: list[Report] = []
@@ -125,7 +125,7 @@ def accepted_and_rejected(
         key, photos = _key(config.key), Photos(config.photos)
         for path in config.files:
             for row in read_rows(path, config.layout):
-                told = _partial(row.raw, kinds, last)
+                told = _partial(row.raw, kinds)
                 try:
                     if row.problem:
                         raise RejectedError(row.problem)
@@ -216,7 +216,7 @@ def _in_area(tiles: Sequence[Tile]) -> Any:
     return known
 
 
-def _partial(raw: Raw, kinds: dict[str, str], last: date) -> dict[str, Any]:
+def _partial(raw: Raw, kinds: dict[str, str]) -> dict[str, Any]:
     """What is valid of a row, for the table of rejected rows; nothing that a person typed freely."""
     working = raw.get("working", "").casefold()
     place = _place(raw)

@@ -23,11 +23,10 @@ def decisions_of(
 ) -> gpd.GeoDataFrame:
     """The table of decisions, EPSG:4326, that accepted reports make; sorted.
 
-    The box of the kiln that was seen, or of which nobody saw one there, is a kiln or none. For a new kiln a box is drawn
-    where the reviewer placed its middle; unplaced it stays a window that holds a kiln somewhere, which labels nothing:
-    a volunteer stands beside a kiln, not in its middle. One report does not answer for the window round it, so each
-    window has a row `unsure` too, which keeps labels that stand there unmarked. Reports that contradict each other about
-    a kiln are disputed.
+    The box of a mapped kiln becomes a kiln or none. For a new kiln a box is drawn where the reviewer placed its middle;
+    unplaced it stays a window that holds a kiln somewhere, which labels nothing: a volunteer stands beside a kiln, not
+    in its middle. One report does not answer for the window round it, so each window has a row `unsure` too, which
+    keeps labels that stand there unmarked. Reports that contradict each other about a kiln are disputed.
     """
     boxes = dict(zip(kilns["id"], kilns.geometry, strict=True)) if len(kilns) else {}
     kinds = dict(zip(kilns["id"], kilns["type"], strict=True)) if len(kilns) else {}

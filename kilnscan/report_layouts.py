@@ -1,8 +1,8 @@
 """Read what volunteers sent: exports of KoboToolbox (CSV, JSON), ODK Central (CSV) and plain tables.
 
 Only the columns named here are taken out of a file; whatever else it holds (names, phones, e-mail addresses, devices'
-serial numbers) is dropped while it is read. Names of columns are those of the servers' exports with XML names as headers
-(KoboToolbox "XML values and headers"), read from their sources and documentation in November 2026.
+serial numbers) is dropped while it is read. Columns are called as in the servers' exports with XML names as headers
+(KoboToolbox: "XML values and headers"), which were read in their sources in November 2026.
 """
 
 import csv

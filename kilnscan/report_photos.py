@@ -1,4 +1,4 @@
-"""Photos of volunteers: found by name without leaving their folder, and published without what a camera wrote into them."""
+"""Photos of volunteers: found without leaving their folder, and published without what a camera wrote into them."""
 
 import hashlib
 import io
@@ -22,7 +22,7 @@ class PhotoError(Exception):
 
 
 class Photos:
-    """The photos of one folder, by name. Links are not followed, and names are only compared: no path is built of one."""
+    """The photos of one folder, by name. Links are not followed, and no path is built of a name."""
 
     def __init__(self, folder: str | None) -> None:
         self._paths: dict[str, list[Path]] = {}
