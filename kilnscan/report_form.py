@@ -1,4 +1,4 @@
-"""Write the volunteers' form as XLSForm, the same bytes each time: python -m kilnscan.report_form FORM.yaml FORM.xlsx."""
+"""Write the volunteers' form as XLSForm, always the same bytes: python -m kilnscan.report_form FORM.yaml FORM.xlsx."""
 
 import io
 import re
@@ -48,13 +48,16 @@ def write_form(source: str | Path, target: str | Path) -> None:
             sheet.append(row)
     buffer = io.BytesIO()
     book.save(buffer)
-    with replacing(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as settled:
-        with zipfile.ZipFile(buffer) as written:
-            for name in sorted(written.namelist()):
-                content = written.read(name)
-                if name == "docProps/core.xml":  # when it was made and changed
-                    content = re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", b"2026-01-01T00:00:00Z", content)
-                settled.writestr(zipfile.ZipInfo(name, _ALWAYS), content)
+    with (
+        replacing(target) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as settled,
+        zipfile.ZipFile(buffer) as written,
+    ):
+        for name in sorted(written.namelist()):
+            content = written.read(name)
+            if name == "docProps/core.xml":  # when it was made and changed
+                content = re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", b"2026-01-01T00:00:00Z", content)
+            settled.writestr(zipfile.ZipInfo(name, _ALWAYS), content)
 
 
 if __name__ == "__main__":
