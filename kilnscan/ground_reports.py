@@ -195,7 +195,7 @@ def _near(reports: gpd.GeoDataFrame, kilns: gpd.GeoDataFrame, reach_m: np.ndarra
         for index in indices:
             metres = shapely.transform(kilns.geometry.iloc[index], project, interleaved=False).distance(place)
             if metres <= reach_m[report]:
-                near.append((report, index, metres))
+                near.append((report, index, round(metres, 2)))  # ties are ties
     ids = kilns["id"].to_numpy()
     return sorted(near, key=lambda pair: (pair[0], pair[2], ids[pair[1]]))
 

@@ -3,7 +3,7 @@
 import csv
 import json
 import shutil
-import sys
+import zlib
 from datetime import date
 from pathlib import Path
 
@@ -101,16 +101,17 @@ def kobo_row(number: int = 1, group: str = "") -> dict:
     lon, lat = lonlat()
     return {
         "start": f"2026-11-20T10:{number:02d}:00.000+05:30", f"{group}date": "2026-11-20", f"{group}consent": "OK",
-        f"{group}place": f"{lat} {lon} 12 4.5", f"{group}saw": "kiln", f"{group}type": "zigzag", f"{group}working": "no",
-        f"{group}photo": "p.jpg", f"{group}note": "smoke", "username": NAME, "phonenumber": PHONE, "deviceid": DEVICE,
-        "_id": 9, "_uuid": UUID.format(number), "_submission_time": "2026-11-20T05:00:00", "_submitted_by": NAME,
+        f"{group}place": f"{lat} {lon} 12 4.5", f"{group}saw": "kiln", f"{group}type": "zigzag",
+        f"{group}working": "no", f"{group}photo": "p.jpg", f"{group}note": "smoke", "username": NAME,
+        "phonenumber": PHONE, "deviceid": DEVICE, "email": MAIL, "_id": 9, "_uuid": UUID.format(number),
+        "_submission_time": "2026-11-20T05:00:00", "_submitted_by": NAME,
     }  # fmt: skip
 
 
 def export(folder: Path, layout: str) -> tuple[Path, str]:
     """One good report as each server exports it, with the sender's data planted round it."""
     lon, lat = lonlat()
-    row = kobo_row(group="kiln/" if "group" in layout else "")
+    row = kobo_row(group="kiln/" if layout.startswith("kobo") and "group" in layout else "")
     if layout.startswith("kobo-json"):
         row |= {"_geolocation": [lat, lon], "_validation_status": {}, "_attachments": [{"filename": f"{NAME}/p.jpg"}]}
         path = folder / "kobo.json"
@@ -272,7 +273,7 @@ def test_ids_follow_the_secret_and_nothing_else(tmp_path: Path):
     bare, keyed = (accepted(path, key=key)[0][0].id for key in (None, str(tmp_path / "key")))
     assert bare != keyed and keyed == accepted(path, key=str(tmp_path / "key"))[0][0].id
     for name in ("short", "absent"):
-        with pytest.raises(AnswerError, match="ground_reports.key"):
+        with pytest.raises(AnswerError, match=r"ground_reports\.key"):
             accepted(path, key=str(tmp_path / name))
 
 
@@ -348,7 +349,7 @@ def test_the_review_goes_round_and_feeds_labels(sep: str, tmp_path: Path):
     by_place = {round(float(row["lat"]), 4): row["report"] for row in first["review"]}
     ids = [by_place[round(row["lat"], 4)] for row in rows]
     kiln_lon, kiln_lat = lonlat(30, 2050)
-    cells = {name: ACCEPT for name in ids} | {ids[2]: ACCEPT | {"kiln_lon": kiln_lon, "kiln_lat": kiln_lat}}
+    cells = dict.fromkeys(ids, ACCEPT) | {ids[2]: ACCEPT | {"kiln_lon": kiln_lon, "kiln_lat": kiln_lat}}
     mine = decided(tmp_path, first["review"], sep, **cells)
     second = run(tmp_path, [config(path, review=str(mine))], kilns)
     assert set(second["reports"]["decision"]) == {"accept"} and not second["reports"]["show"].any()
@@ -414,7 +415,7 @@ def test_an_answer_that_cannot_be_is_named_by_its_row(change: dict, says: str, t
     path = plain(tmp_path, {})
     (row,) = run(tmp_path, [config(path)], kilns_at((0, 0)))["review"]
     mine = decided(tmp_path, [row | change])
-    with pytest.raises(AnswerError, match="mine.csv") as error:
+    with pytest.raises(AnswerError, match=r"mine\.csv") as error:
         run(tmp_path, [config(path, review=str(mine))], kilns_at((0, 0)))
     assert says in str(error.value)
 
@@ -481,7 +482,6 @@ def test_photos_that_are_not_to_be_published_are_not(tmp_path: Path):
     result = published(tmp_path, "p.jpg", publish=False)
     assert result["reports"]["photo"].tolist() == [""] and not result["reports"]["show"].any()
     assert result["review"][0]["photo"] == "p.jpg"
-    published(tmp_path / "other" if (tmp_path / "other").mkdir() else tmp_path, "p.jpg", publish=False)
 
 
 def test_a_withdrawn_report_takes_its_photo_along(tmp_path: Path):
@@ -498,8 +498,6 @@ def bomb(path: Path) -> None:
     Image.new("1", (8, 8)).save(path)
     content = bytearray(path.read_bytes())
     content[16:24] = (100_000).to_bytes(4, "big") * 2
-    import zlib
-
     content[29:33] = zlib.crc32(bytes(content[12:29])).to_bytes(4, "big")
     path.write_bytes(content)
 
@@ -538,9 +536,7 @@ def test_a_hostile_photo_is_refused_and_its_report_stays(name: str, says: str, t
     reports, rejected = accepted(plain(tmp_path, {"photo": name}), photos=str(folder))
     assert len(reports) == 1 and rejected.empty
     assert reports[0].photo_path is None
-    assert pytest.raises(AssertionError, match=says).__class__ and any(
-        part in reports[0].photo_problem for part in says.split("|")
-    )
+    assert any(part in reports[0].photo_problem for part in says.split("|"))
 
 
 def test_of_photos_with_one_name_it_is_that_of_the_submission(tmp_path: Path):
@@ -562,7 +558,7 @@ def test_a_damaged_photo_is_told_when_it_is_published(tmp_path: Path):
 
 @pytest.mark.parametrize("layout", EXPORTS)
 def test_nobody_is_found_in_any_output(layout: str, tmp_path: Path):
-    """Bytes of every file written, and tables read back, hold no name, phone, device, serial number or place of EXIF."""
+    """Bytes of every file, and tables read back, hold no name, phone, device, serial number or place of EXIF."""
     (tmp_path / "in" / "photos").mkdir(parents=True)
     photograph(tmp_path / "in" / "photos" / "p.jpg")
     path, kind = export(tmp_path / "in", layout)
@@ -613,7 +609,7 @@ def test_the_same_reports_make_the_same_bytes_in_any_order(tmp_path: Path):
     assert kept[0] == kept[1]
 
 
-def test_the_form_asks_what_the_reader_reads(tmp_path: Path):
+def test_the_form_asks_what_the_reader_reads():
     sheets = form_sheets(FORM)
     survey = pd.DataFrame(sheets["survey"][1:], columns=sheets["survey"][0])
     choices = pd.DataFrame(sheets["choices"][1:], columns=sheets["choices"][0])
