@@ -2,7 +2,7 @@
 
 Only the columns named here are taken out of a file; whatever else it holds (names, phones, e-mail addresses, devices'
 serial numbers) is dropped while it is read. Columns are called as in the servers' exports with XML names as headers
-(KoboToolbox: "XML values and headers"), which were read in their sources in November 2026.
+(KoboToolbox: "XML values and headers"), as public programs read them in November 2026; no server was asked.
 """
 
 import csv
