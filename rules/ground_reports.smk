@@ -19,7 +19,9 @@ def report_files():
 
 def report_photos():
     """Photos that `ground_reports` names folders of, in a fixed order; links count for nothing."""
-    folders = [Path(reports.photos) for reports in settings.ground_reports if reports.photos]
+    folders = [
+        Path(reports.photos) for reports in settings.ground_reports if reports.photos
+    ]
     files = (path for folder in folders for path in sorted(folder.rglob("*")))
     return [str(path) for path in files if path.is_file() and not path.is_symlink()]
 
