@@ -163,6 +163,9 @@ class GroundReports(Section):
     review: str | None = Field(
         None, description="review.csv of an earlier run with its column `decision` filled in (accept, reject)."
     )
+    key: str | None = Field(
+        None, description="File with a secret of yours, with which ids are hashed: needed if ids can be guessed."
+    )
     match_m: float = Field(150, gt=0, le=2000, description="A report belongs to the nearest kiln within this distance.")
     publish: bool = Field(False, description="Whether accepted reports go to the map (day and answers only).")
 
