@@ -78,7 +78,8 @@ const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 /** Space that panels take from the map. */
 export function room() {
   if (isPhone()) return { top: 24, right: 16, bottom: 90, left: 16 };
-  return rtl ? { top: 32, right: 364, bottom: 40, left: 40 } : { top: 32, right: 40, bottom: 40, left: 364 };
+  const [start, end] = [364, document.body.classList.contains("has-panel") ? 412 : 40];
+  return { top: 32, bottom: 40, left: rtl ? end : start, right: rtl ? start : end };
 }
 
 function addImages(map) {

@@ -83,7 +83,7 @@ export function areaSheet({ row, fly }, map) {
   const feature = areaFeatures().features[row];
   const area = feature.properties;
   const bounds = boundsOf(feature.geometry);
-  if (fly) flyToBounds(map, bounds, 11);
+  if (fly) setTimeout(() => flyToBounds(map, bounds, 11)); // when the sheet has taken its room
   for (const { id } of areaFeatures().features) map.setFeatureState({ source: "areas", id }, { chosen: id === row });
   const emitted = new Set(["kilns", "kilns_100km2", "broken", "people_1km"]);
   const rest = metrics().filter(([name]) => !emitted.has(name) && !name.endsWith("_t"));

@@ -261,22 +261,23 @@ def write(tmp_path_factory: pytest.TempPathFactory) -> WriteSite:
         work = tmp_path_factory.mktemp("atlas")
         kilns = make_kilns() if kilns is None else kilns
         (work / "thumbs").mkdir()
-        for chip in set(kilns["chip"]) | set(kilns["chip_before"]) - {""}:
-            if chip:
+        for column in {"chip", "chip_before"} & set(kilns.columns):
+            for chip in set(kilns[column]) - {""}:
                 draw_chip(work / "thumbs" / Path(chip).name)
         draw_fields(work / "quicklook.jpg")
+        whole = make_kilns()
         given = {
-            "siting": make_siting(kilns),
+            **make_tables(kilns),
+            "siting": make_siting(whole),
             "rules": RULES,
-            "areas": make_areas(kilns),
+            "areas": make_areas(whole),
             "area_labels": {"air": "PM2.5 in the air, µg/m³"},
             "sources": make_sources(),
-            "reports": make_reports(make_kilns()),
+            "reports": make_reports(whole),
             **(tables or {}),
         }
         write_site(
             work / "site",
-            **make_tables(kilns),
             meta={**META, **meta},
             **given,
             quicklook=work / "quicklook.jpg",
