@@ -2,8 +2,8 @@
 
 import { extra, meta, site } from "./data.js";
 import { byId, closeButton, el, facts, save } from "./dom.js";
-import { isNumber, percent } from "./format.js";
-import { isolate, language, languages, t } from "./words.js";
+import { isNumber, percent, percents } from "./format.js";
+import { language, languages, t } from "./words.js";
 import { title } from "./state.js";
 
 let made = false;
@@ -33,9 +33,7 @@ function contents(dialog) {
   return [
     closeButton(t("close"), () => dialog.close()),
     el("h2", { id: "about-title" }, title),
-    meta.synthetic
-      ? el("p", { class: "notice" }, el("strong", {}, t("synthetic")), " ", t("synthetic.long"))
-      : null,
+    meta.synthetic ? el("p", { class: "notice" }, el("strong", {}, t("synthetic")), " ", t("synthetic.long")) : null,
     head("method"),
     el("ol", {}, ...[1, 2, 3].map((step) => el("li", {}, t(`about.method.${step}`)))),
     head("accuracy"),
@@ -44,7 +42,9 @@ function contents(dialog) {
     ...rules(),
     ...listOf("models", meta.models, model),
     ...listOf("downloads", meta.downloads, download),
-    ...listOf("credits", [...(meta.credits ?? []), ...(meta.attribution ?? [])], (text) => el("li", {}, el("bdi", {}, text))),
+    ...listOf("credits", [...(meta.credits ?? []), ...(meta.attribution ?? [])], (text) =>
+      el("li", {}, el("bdi", {}, text)),
+    ),
     site.boundaries_note ? head("boundaries") : null,
     site.boundaries_note ? el("p", {}, el("bdi", {}, site.boundaries_note)) : null,
     ...listOf("licences", meta.licences, (text) => el("li", {}, el("bdi", {}, text))),
@@ -53,7 +53,9 @@ function contents(dialog) {
     el(
       "p",
       { class: "small" },
-      [t("made_by"), meta.version, meta.commit ? t("about.commit", { commit: meta.commit }) : null].filter(Boolean).join(" "),
+      [t("made_by"), meta.version, meta.commit ? t("about.commit", { commit: meta.commit }) : null]
+        .filter(Boolean)
+        .join(" "),
       ". ",
       el("a", { href: "licences.txt" }, t("about.code_licences")),
     ),
@@ -66,7 +68,7 @@ function measure(given) {
   const interval = Array.isArray(given?.ci95) ? given.ci95 : given?.interval;
   if (!isNumber(value)) return null;
   if (!Array.isArray(interval) || !interval.every(isNumber)) return percent(value);
-  return `${percent(value)} (${isolate(`${percent(interval[0])}–${percent(interval[1])}`)})`;
+  return `${percent(value)} (${percents(interval[0], interval[1])})`;
 }
 
 /** How far the map can be trusted, in one sentence. */

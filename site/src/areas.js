@@ -54,7 +54,9 @@ export function metricTitle(name) {
   if (Object.hasOwn(site.area_labels ?? {}, name)) return site.area_labels[name];
   const pollutant = POLLUTANTS.find((one) => name === `${one}_t`);
   if (pollutant) return t("metric.pollutant", { pollutant: t(`pollutant.${pollutant}`) });
-  return ["kilns", "kilns_100km2", "broken", "people_1km"].includes(name) ? t(`metric.${name}`) : name.replaceAll("_", " ");
+  return ["kilns", "kilns_100km2", "broken", "people_1km"].includes(name)
+    ? t(`metric.${name}`)
+    : name.replaceAll("_", " ");
 }
 
 /** Breaks and colours of what areas show now. */
@@ -73,4 +75,3 @@ export function areaPaint() {
     : colours[0];
   return ["case", ["==", ["typeof", value], "number"], stepped, UNKNOWN];
 }
-

@@ -10,7 +10,18 @@ import { emissionsOf, heading, part } from "./parts.js";
 import { kilnList } from "./sheets.js";
 import { shapeIcon } from "./shapes.js";
 import { sourceKinds } from "./sources.js";
-import { FACETS, POLLUTANTS, SITING, change, chosenSources, isFiltered, passing, state, subscribe, types } from "./state.js";
+import {
+  FACETS,
+  POLLUTANTS,
+  SITING,
+  change,
+  chosenSources,
+  isFiltered,
+  passing,
+  state,
+  subscribe,
+  types,
+} from "./state.js";
 import { count, t } from "./words.js";
 
 const MOST_KM = 50;
@@ -86,7 +97,8 @@ function sheet(map, { lon, lat, km }) {
 /** Sums of what stands within the circle: kilns that pass the filters, sources that are chosen. */
 export function sums({ lon, lat, km }) {
   const found = within(kilns, passing(), lon, lat, km);
-  const total = (column) => (kilns.has(column) ? found.reduce((sum, [row]) => sum + (kilns.get(row, column) ?? 0), 0) : null);
+  const total = (column) =>
+    kilns.has(column) ? found.reduce((sum, [row]) => sum + (kilns.get(row, column) ?? 0), 0) : null;
   const tally = (column) => {
     const numbers = new Map();
     for (const [row] of found) {
@@ -106,11 +118,22 @@ function tell() {
   const { found, total, tally } = sums(state.around);
   const [byType, bySiting] = [tally("type"), tally("siting")];
   const typeRows = [...types].map(([type, { name }]) => [name, byType.has(type) ? count(byType.get(type)) : null]);
-  const sitingRows = SITING.filter((word) => bySiting.has(word)).map((word) => [t(`siting.${word || "none"}`), count(bySiting.get(word))]);
-  const where = t("around.within", { km: kilometres(state.around.km), place: position(state.around.lon, state.around.lat) });
+  const sitingRows = SITING.filter((word) => bySiting.has(word)).map((word) => [
+    t(`siting.${word || "none"}`),
+    count(bySiting.get(word)),
+  ]);
+  const where = t("around.within", {
+    km: kilometres(state.around.km),
+    place: position(state.around.lon, state.around.lat),
+  });
   box.replaceChildren(
     ...[
-      el("p", { class: "tally" }, el("strong", { id: "around-kilns" }, count(found.length)), el("span", {}, t("around.kilns", { n: found.length }))),
+      el(
+        "p",
+        { class: "tally" },
+        el("strong", { id: "around-kilns" }, count(found.length)),
+        el("span", {}, t("around.kilns", { n: found.length })),
+      ),
       el("p", { class: "small" }, where, isFiltered() ? ` ${t("around.filtered")}` : ""),
       facts(typeRows),
       POLLUTANTS.length
@@ -137,7 +160,13 @@ function sourceSums() {
     "ul",
     { class: "plain" },
     ...kinds.map(({ name, title, shape, colour }) =>
-      el("li", {}, shapeIcon(shape, colour), el("span", {}, title), el("span", { class: "number" }, count(numbers.get(name)))),
+      el(
+        "li",
+        {},
+        shapeIcon(shape, colour),
+        el("span", {}, title),
+        el("span", { class: "number" }, count(numbers.get(name))),
+      ),
     ),
   );
 }

@@ -43,7 +43,12 @@ export function chooser(key, title, counts, say = (word) => word) {
         return el(
           "li",
           {},
-          el("button", { type: "button", onclick, "aria-label": label }, el("bdi", {}, say(word)), el("span", { "aria-hidden": "true" }, " ×")),
+          el(
+            "button",
+            { type: "button", onclick, "aria-label": label },
+            el("bdi", {}, say(word)),
+            el("span", { "aria-hidden": "true" }, " ×"),
+          ),
         );
       }),
     );

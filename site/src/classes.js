@@ -28,7 +28,8 @@ export function classOf(value, breaks) {
 /** Colours of the classes, spread over the ramp. */
 export function coloursOf(breaks) {
   const last = RAMP.length - 1;
-  return Array.from({ length: breaks.length + 1 }, (_, at) =>
-    RAMP[breaks.length ? Math.round((at * last) / breaks.length) : Math.floor(last / 2)],
+  return Array.from(
+    { length: breaks.length + 1 },
+    (_, at) => RAMP[breaks.length ? Math.round((at * last) / breaks.length) : Math.floor(last / 2)],
   );
 }

@@ -78,15 +78,17 @@ function factorLine() {
 const ORDER = ["breaks", "grandfathered", "unknown", "meets"];
 function ruleTable(rules) {
   const ordered = [...rules].sort((a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status));
-  const lines = ordered.slice(0, MOST.rules).map(({ rule, status, about, ...measured }) =>
-    el(
-      "tr",
-      {},
-      el("td", {}, worded("siting", status)),
-      el("td", {}, el("strong", {}, cut(about.title || rule)), el("br"), cut(ruleMeasure(measured))),
-      el("td", {}, cut(about.citation ?? "")),
-    ),
-  );
+  const lines = ordered
+    .slice(0, MOST.rules)
+    .map(({ rule, status, about, ...measured }) =>
+      el(
+        "tr",
+        {},
+        el("td", {}, worded("siting", status)),
+        el("td", {}, el("strong", {}, cut(about.title || rule)), el("br"), cut(ruleMeasure(measured))),
+        el("td", {}, cut(about.citation ?? "")),
+      ),
+    );
   const more = rules.length - lines.length;
   return [el("table", {}, el("tbody", {}, ...lines)), more > 0 ? el("p", {}, t("more", { n: more })) : null];
 }

@@ -13,7 +13,11 @@ import { count, t } from "./words.js";
 
 export function makeFilters(map) {
   const shown = el("strong", { id: "shown" });
-  const reset = el("button", { type: "button", class: "quiet", onclick: () => change(unfiltered()) }, t("filters.clear"));
+  const reset = el(
+    "button",
+    { type: "button", class: "quiet", onclick: () => change(unfiltered()) },
+    t("filters.clear"),
+  );
   byId("filters").append(
     closeButton(t("filters.close"), () => togglePhone(false)),
     searchBox(map),
@@ -137,7 +141,8 @@ function placeFilter() {
     const counts = () => countsBy("countries", kilns.coded("country"));
     children.push(chooser("countries", t("filters.country"), counts));
   }
-  if (several("state")) children.push(chooser("states", t("filters.state"), () => countsBy("states", kilns.coded("state"))));
+  if (several("state"))
+    children.push(chooser("states", t("filters.state"), () => countsBy("states", kilns.coded("state"))));
   if (several("area")) children.push(chooser("areas", t("filters.area"), () => countsBy("areas", areaCodes())));
   const inUse = state.years || state.countries.size || state.states.size || state.areas.size;
   return folded("place", t("filters.place"), children.filter(Boolean), Boolean(inUse));
@@ -183,7 +188,15 @@ function sitingFilter() {
   if (rules.length) {
     const titles = new Map((meta.rules ?? []).map((rule) => [String(rule.id), rule.title]));
     const lines = rules.sort().map((word) => ({ word, name: el("bdi", {}, titles.get(word) || word), mark: null }));
-    children.push(ticks("rules", t("filters.rule"), lines, () => brokenBy(rules), (word) => state.rules.has(word)));
+    children.push(
+      ticks(
+        "rules",
+        t("filters.rule"),
+        lines,
+        () => brokenBy(rules),
+        (word) => state.rules.has(word),
+      ),
+    );
   }
   return folded("siting", t("filters.rules"), children, state.siting.size > 0 || state.rules.size > 0);
 }
@@ -192,6 +205,7 @@ function sitingFilter() {
 function brokenBy(rules) {
   const byWord = countsBy("rules", kilns.coded("rules_broken"));
   const numbers = new Map(rules.map((rule) => [rule, 0]));
-  for (const [word, n] of byWord) for (const rule of word.split(" ")) if (rule) numbers.set(rule, numbers.get(rule) + n);
+  for (const [word, n] of byWord)
+    for (const rule of word.split(" ")) if (rule) numbers.set(rule, numbers.get(rule) + n);
   return numbers;
 }

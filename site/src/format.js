@@ -10,7 +10,9 @@ const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignif
 const fixed = (n) => new Intl.NumberFormat(locale, { minimumFractionDigits: n, maximumFractionDigits: n });
 const unit = (name, text) => t(`unit.${name}`, { x: text });
 
-export const percent = (x) => (isNumber(x) ? unit("percent", count(100 * x)) : null);
+export const percent = (x) => (isNumber(x) ? isolate(unit("percent", count(100 * x))) : null);
+/** "89–99 %" */
+export const percents = (low, high) => isolate(`${count(100 * low)}–${count(100 * high)} %`);
 export const metres = (x) => (isNumber(x) ? unit("m", count(x)) : null);
 export const kilometres = (x) => (isNumber(x) ? unit("km", significant.format(x)) : null);
 export const number = (x) => (isNumber(x) ? significant.format(x) : null);

@@ -199,7 +199,12 @@ function report(one) {
 }
 
 export function reportLine({ date, saw, type, working }) {
-  return [date, t(`saw.${["kiln", "no-kiln"].includes(saw) ? saw.replace("-", "_") : "unsure"}`), type && typeName(type), working && t(`working.${working === "yes" ? "yes" : "no"}`)]
+  return [
+    date,
+    t(`saw.${["kiln", "no-kiln"].includes(saw) ? saw.replace("-", "_") : "unsure"}`),
+    type && typeName(type),
+    working && t(`working.${working === "yes" ? "yes" : "no"}`),
+  ]
     .filter(Boolean)
     .join(" · ");
 }

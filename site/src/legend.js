@@ -58,7 +58,12 @@ function statusList() {
     { class: "legend" },
     ...present.map((status) => {
       const n = tiles.filter((one) => one === status).length;
-      return el("li", {}, el("i", { class: `patch ${status}` }), t("layer.tiles", { status: t(`status.${status}`), n }));
+      return el(
+        "li",
+        {},
+        el("i", { class: `patch ${status}` }),
+        t("layer.tiles", { status: t(`status.${status}`), n }),
+      );
     }),
   );
 }
@@ -68,7 +73,9 @@ function classList(breaks, colours, missing, look) {
   const words = colours.map((_, at) => {
     const [from, to] = [limits[at], breaks[at]];
     if (from === null) return to === undefined ? t("legend.all") : t("legend.below", { x: number(to) });
-    return to === undefined ? t("legend.from", { x: number(from) }) : t("legend.between", { from: number(from), to: number(to) });
+    return to === undefined
+      ? t("legend.from", { x: number(from) })
+      : t("legend.between", { from: number(from), to: number(to) });
   });
   const lines = colours.map((colour, at) => [colour, words[at]]);
   if (missing) lines.push([UNKNOWN, t("legend.missing")]);
@@ -108,7 +115,12 @@ function sourceLegend() {
       },
     });
     const n = el("output", { class: "number" });
-    return { kind, box, n, label: el("label", {}, box, shapeIcon(kind.shape, kind.colour), el("span", {}, kind.title), n) };
+    return {
+      kind,
+      box,
+      n,
+      label: el("label", {}, box, shapeIcon(kind.shape, kind.colour), el("span", {}, kind.title), n),
+    };
   });
   const update = () => {
     const numbers = new Map();
@@ -131,7 +143,12 @@ function statusChooser() {
   if (words.filter(Boolean).length < 2) return null;
   const numbers = new Map(words.map((word) => [word, 0]));
   for (const at of codes) numbers.set(words[at], numbers.get(words[at]) + 1);
-  return chooser("statuses", t("layer.source_status"), () => numbers, (word) => worded("source_status", word));
+  return chooser(
+    "statuses",
+    t("layer.source_status"),
+    () => numbers,
+    (word) => worded("source_status", word),
+  );
 }
 
 function reportLegend() {
@@ -151,7 +168,9 @@ export function measures() {
     "select",
     { id: "measure", onchange: ({ target }) => change({ measure: target.value }) },
     el("option", { value: "type" }, t("measure.type")),
-    ...POLLUTANTS.map((name) => el("option", { value: name }, t("measure.pollutant", { pollutant: t(`pollutant.${name}`) }))),
+    ...POLLUTANTS.map((name) =>
+      el("option", { value: name }, t("measure.pollutant", { pollutant: t(`pollutant.${name}`) })),
+    ),
   );
   const list = el("ul", { class: "legend classes" });
   const update = () => {

@@ -104,7 +104,11 @@ function showExtras(map) {
 const opened = new Map();
 /** Read an archive when its layer is first switched on. */
 function addArchive(map, name) {
-  if (!opened.has(name)) opened.set(name, openArchive(name).then((archive) => archive && draw(archive)));
+  if (!opened.has(name))
+    opened.set(
+      name,
+      openArchive(name).then((archive) => archive && draw(archive)),
+    );
   const draw = (archive) => {
     protocol.add(archive);
     map.addSource(name, { type: "vector", url: `pmtiles://${name}` });
@@ -252,4 +256,3 @@ function openGroup(map, { bounds }, open) {
   const camera = map.cameraForBounds([west, south, east, north], { padding: room(), maxZoom: 17 });
   fly(map, { center: camera.center, zoom: Math.max(camera.zoom, map.getZoom() + 1) });
 }
-

@@ -25,7 +25,14 @@ export function reportFeatures() {
 /** A report in words that can be told one by one. */
 export function reportFacts(row) {
   const of = (column) => extra.reports.get(row, column);
-  return { date: of("date"), saw: of("saw"), type: of("type"), working: of("working"), verdict: of("verdict"), kiln: of("kiln") };
+  return {
+    date: of("date"),
+    saw: of("saw"),
+    type: of("type"),
+    working: of("working"),
+    verdict: of("verdict"),
+    kiln: of("kiln"),
+  };
 }
 
 /** Reports on a kiln, newest first. */

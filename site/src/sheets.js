@@ -55,7 +55,10 @@ export function sourceSheet({ row }) {
     facts([
       [t("source.status"), worded("source_status", of("status"))],
       [t("source.fuel"), of("fuel")],
-      [t("source.capacity"), isNumber(of("capacity")) ? `${number(of("capacity"))} ${of("capacity_unit") ?? ""}` : null],
+      [
+        t("source.capacity"),
+        isNumber(of("capacity")) ? `${number(of("capacity"))} ${of("capacity_unit") ?? ""}` : null,
+      ],
       [t("source.owner"), of("owner") && el("bdi", {}, of("owner"))],
       [t("kiln.place"), [of("state"), of("country")].filter(Boolean).join(", ")],
       [t("kiln.position"), position(of("lon"), of("lat"))],
@@ -74,7 +77,9 @@ export function reportSheet({ row }) {
     kind(shapeIcon(shape, colour), t("report")),
     heading(reportLine(report)),
     report.verdict ? el("p", {}, worded("verdict", report.verdict)) : null,
-    kilns.rowOf.has(report.kiln) ? el("p", {}, el("button", { type: "button", onclick: open }, t("kiln"), " ", ltr(report.kiln))) : null,
+    kilns.rowOf.has(report.kiln)
+      ? el("p", {}, el("button", { type: "button", onclick: open }, t("kiln"), " ", ltr(report.kiln)))
+      : null,
     el("p", { class: "small" }, t("report.note")),
   ];
 }
@@ -99,7 +104,11 @@ export function areaSheet({ row, fly }, map) {
       [t("metric.broken"), whole(area.broken)],
       [t("metric.people_1km"), whole(area.people_1km)],
     ]),
-    part(t("emissions.title"), facts(emissionsOf((column) => area[column])), el("p", { class: "small" }, t("emissions.sum_note"))),
+    part(
+      t("emissions.title"),
+      facts(emissionsOf((column) => area[column])),
+      el("p", { class: "small" }, t("emissions.sum_note")),
+    ),
     part(t("area.more"), facts(rest.map(([name]) => [metricTitle(name), number(area[name])]))),
     el(
       "div",

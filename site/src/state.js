@@ -160,7 +160,10 @@ export function chosenSources() {
   const rows = [];
   for (let row = 0; row < sources.length; row++) {
     const status = sources.get(row, "status") ?? "";
-    if ((!state.kinds || state.kinds.has(sources.get(row, "kind") ?? "")) && (!state.statuses.size || state.statuses.has(status)))
+    if (
+      (!state.kinds || state.kinds.has(sources.get(row, "kind") ?? "")) &&
+      (!state.statuses.size || state.statuses.has(status))
+    )
       rows.push(row);
   }
   return rows;

@@ -98,15 +98,26 @@ function pager(length, draw) {
     else button.focus();
     announce(place());
   };
-  const place = () =>
-    t("table.page", { from: page * PAGE + 1, to: Math.min(length, (page + 1) * PAGE), n: length });
+  const place = () => t("table.page", { from: page * PAGE + 1, to: Math.min(length, (page + 1) * PAGE), n: length });
   const button = (id, to, mark) =>
     el(
       "button",
-      { type: "button", id, disabled: to < 0 || to > last, "aria-label": t(`table.${id.slice(5)}`), onclick: turn(to, id) },
+      {
+        type: "button",
+        id,
+        disabled: to < 0 || to > last,
+        "aria-label": t(`table.${id.slice(5)}`),
+        onclick: turn(to, id),
+      },
       el("span", { class: "turn", "aria-hidden": "true" }, mark),
     );
-  return el("div", { class: "pager" }, button("page-back", page - 1, "‹"), el("span", {}, place()), button("page-next", page + 1, "›"));
+  return el(
+    "div",
+    { class: "pager" },
+    button("page-back", page - 1, "‹"),
+    el("span", {}, place()),
+    button("page-next", page + 1, "›"),
+  );
 }
 
 function header({ name, number: numeric }, draw) {
@@ -184,4 +195,3 @@ function sorted(rows) {
   all.set(rest, known.length);
   return all;
 }
-

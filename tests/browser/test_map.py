@@ -1,5 +1,6 @@
 """The web map in a real browser: from disk and from a server, with mouse and keyboard, and with hostile data."""
 
+import base64
 import csv
 import json
 import re
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kilnscan.config_impact import Map
+from kilnscan.config_impact import Map, Satellite
 from kilnscan.site_words import LANGUAGES
 from tests.browser.conftest import make_areas, make_kilns, make_reports, make_sources
 
@@ -26,6 +27,10 @@ Open = Callable[..., Page]
 
 AXE = Path(__file__).parents[2] / "site" / "node_modules" / "axe-core" / "axe.min.js"
 ENGLISH = json.loads((LANGUAGES / "en.json").read_text(encoding="utf-8"))
+ANY = {"Access-Control-Allow-Origin": "*"}
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
 KEY = re.compile(r"\b[a-z]+(?:[._][a-z0-9_]+)+\b")
 
 
@@ -34,10 +39,10 @@ def visit(chromium: Any) -> Iterator[Open]:
     """Open an address and wait for the map; no request may leave this machine and no error may be thrown."""
     contexts, strangers, errors = [], [], []
 
-    def go(address: str, width: int = 1000, height: int = 700, **options: Any) -> Page:
+    def go(address: str, width: int = 1000, height: int = 700, allow: str = "data:", **options: Any) -> Page:
         contexts.append(chromium.new_context(viewport={"width": width, "height": height}, **options))
         page = contexts[-1].new_page()
-        local = ("file:", "data:", "blob:", "http://127.0.0.1:")
+        local = ("file:", "data:", "blob:", "http://127.0.0.1:", allow)
         page.on("request", lambda request: None if request.url.startswith(local) else strangers.append(request.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
@@ -395,7 +400,7 @@ def test_a_language_of_ones_own_falls_back_to_english(visit: Open, write: Callab
     assert json.loads(download.value.path().read_text(encoding="utf-8"))["nav.table"] == "तालिका"
     dialog = page.locator("#about").inner_text()
     for words in (
-        "97 % (89 %\N{EN DASH}99 %)",
+        "97 % (89\N{EN DASH}99 %)",
         "Invented emission factors, 2026",
         "Nobody 2025",
         "section 4(b)",
@@ -409,6 +414,22 @@ def test_synthetic_data_says_so_and_real_data_does_not(visit: Open, address: str
     assert not page.get_by_text("SYNTHETIC DEMO DATA", exact=True).is_visible()
     page.get_by_role("button", name="About").click()
     assert "accuracy here is not known" in page.locator("#about").text_content()
+
+
+def test_a_tile_service_is_asked_only_when_it_is_chosen(visit: Open, write: Callable[..., Path]) -> None:
+    host, asked = "https://tiles.example.org/", []
+    settings = Map(satellite=Satellite(url=f"{host}{{z}}/{{x}}/{{y}}.png", attribution="Tiles: <b>Someone</b>"))
+    page = visit((write(tables={"settings": settings}) / "index.html").as_uri(), allow=host)
+    page.on("request", lambda request: asked.append(request.url) if request.url.startswith(host) else None)
+    page.route(f"{host}**", lambda route: route.fulfill(status=200, content_type="image/png", body=PIXEL, headers=ANY))
+    page.evaluate("window.__map.jumpTo({zoom: 9})")
+    settle(page)
+    assert asked == []
+    assert "Someone" not in page.locator("#credit").text_content()
+    with page.expect_request(f"{host}**"):
+        page.get_by_label("Satellite service").check()
+    settle(page)
+    assert page.locator("#credit").text_content().startswith("Tiles: <b>Someone</b>")
 
 
 def test_a_public_edition_without_boxes_and_layers_is_a_map_too(visit: Open, write: Callable[..., Path]) -> None:
