@@ -1,93 +1,170 @@
-// The dialog on method, models, accuracy and licences.
+// The dialog on method, accuracy, sources, rules and licences.
 
-import { coverage, meta } from "./data.js";
-import { byId, closeButton, el, facts } from "./dom.js";
-import { count, isNumber, percent } from "./format.js";
+import { extra, meta, site } from "./data.js";
+import { byId, closeButton, el, facts, save } from "./dom.js";
+import { isNumber, percent, percents } from "./format.js";
+import { language, languages, t } from "./words.js";
 import { title } from "./state.js";
 
-const METHOD = [
-  "The area is cut into tiles. In every tile all clear Sentinel-2 looks are combined into one picture, and a random forest gives each 10 m pixel a probability of belonging to a kiln.",
-  "Groups of likely pixels become candidates. Only around these is a second, finer picture looked at: a neural network draws an oriented box round each kiln and names its type.",
-  "Boxes of the same kiln from neighbouring pictures are merged, and each kiln keeps its identifier from one run to the next.",
-];
+let made = false;
 
 export function makeAbout() {
   const dialog = byId("about");
-  dialog.append(
-    closeButton("Close", () => dialog.close()),
+  dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
+  byId("about-button").addEventListener("click", () => openAbout());
+}
+
+/** Open the dialog, at one of its headings if that is named. */
+export function openAbout(at) {
+  const dialog = byId("about");
+  if (!made) dialog.append(...contents(dialog));
+  made = true;
+  dialog.showModal();
+  const head = at && byId(at);
+  if (head) {
+    head.scrollIntoView();
+    head.focus({ preventScroll: true });
+  } else dialog.scrollTop = 0;
+}
+
+const head = (name) => el("h3", { id: `about-${name}`, tabindex: -1 }, t(`about.${name}`));
+
+function contents(dialog) {
+  return [
+    closeButton(t("close"), () => dialog.close()),
     el("h2", { id: "about-title" }, title),
-    meta.synthetic
-      ? el(
-          "p",
-          { class: "notice" },
-          el("strong", {}, "Synthetic demo data. "),
-          "The landscape, the images and the kilns are invented to show the workflow. Do not use them for anything else.",
-        )
-      : null,
-    el("h3", {}, "How it was made"),
-    el("ol", {}, ...METHOD.map((step) => el("li", {}, step))),
-    el("h3", {}, "How accurate it is"),
+    meta.synthetic ? el("p", { class: "notice" }, el("strong", {}, t("synthetic")), " ", t("synthetic.long")) : null,
+    head("method"),
+    el("ol", {}, ...[1, 2, 3].map((step) => el("li", {}, t(`about.method.${step}`)))),
+    head("accuracy"),
     ...accuracy(),
-    ...listOf("Models", meta.models, model),
-    ...downloads(),
-    ...listOf("Licences", meta.licences, (text) => el("li", {}, text)),
-    ...listOf("Attribution", meta.attribution, (text) => el("li", {}, text)),
+    ...emissions(),
+    ...rules(),
+    ...listOf("models", meta.models, model),
+    ...listOf("downloads", meta.downloads, download),
+    ...listOf("credits", [...(meta.credits ?? []), ...(meta.attribution ?? [])], (text) =>
+      el("li", {}, el("bdi", {}, text)),
+    ),
+    site.boundaries_note ? head("boundaries") : null,
+    site.boundaries_note ? el("p", {}, el("bdi", {}, site.boundaries_note)) : null,
+    ...listOf("licences", meta.licences, (text) => el("li", {}, el("bdi", {}, text))),
+    head("languages"),
+    el("p", {}, t("about.words"), " ", dictionaryButton()),
     el(
       "p",
       { class: "small" },
-      meta.commit ? `Made by kilnscan, commit ${meta.commit}. ` : "Made by kilnscan. ",
-      el("a", { href: "licences.txt" }, "Licences of the map's own code"),
+      [t("made_by"), meta.version, meta.commit ? t("about.commit", { commit: meta.commit }) : null]
+        .filter(Boolean)
+        .join(" "),
+      ". ",
+      el("a", { href: "licences.txt" }, t("about.code_licences")),
     ),
-  );
-  dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
-  byId("about-button").addEventListener("click", () => dialog.showModal());
+  ].filter(Boolean);
+}
+
+/** A measure with its 95 % interval, if that was given: a number, or {value, ci95: [low, high]}. */
+function measure(given) {
+  const value = isNumber(given) ? given : given?.value;
+  const interval = Array.isArray(given?.ci95) ? given.ci95 : given?.interval;
+  if (!isNumber(value)) return null;
+  if (!Array.isArray(interval) || !interval.every(isNumber)) return percent(value);
+  return `${percent(value)} (${percents(interval[0], interval[1])})`;
+}
+
+/** How far the map can be trusted, in one sentence. */
+export function accuracyLine() {
+  const { precision, recall } = meta.metrics ?? {};
+  if (!measure(precision) && !measure(recall)) return t("accuracy.unknown");
+  return t("accuracy.line", { precision: measure(precision) ?? "–", recall: measure(recall) ?? "–" });
 }
 
 function accuracy() {
   const { precision, recall, f1, n } = meta.metrics ?? {};
-  const statuses = coverage.features.map((feature) => feature.properties.status);
-  const missed = statuses.filter((status) => status === "cloudy" || status === "failed").length;
-  const holes = missed
-    ? `${count(missed)} of ${count(statuses.length)} tiles could not be searched; they are striped on the map.`
-    : `All ${count(statuses.length)} tiles were searched.`;
-  const measured = [precision, recall, f1].some(isNumber)
+  const measured = [precision, recall, f1].some(measure)
     ? [
-        el("p", {}, `Compared with ${isNumber(n) ? count(n) : "the"} reference kilns, matched one to one within 50 m:`),
+        el("p", {}, isNumber(n) ? t("accuracy.compared", { n }) : t("accuracy.compared_some")),
         facts([
-          ["Precision (shown kilns that are real)", percent(precision)],
-          ["Recall (real kilns that are shown)", percent(recall)],
-          ["F1", percent(f1)],
+          [t("accuracy.precision"), measure(precision)],
+          [t("accuracy.recall"), measure(recall)],
+          [t("accuracy.f1"), measure(f1)],
         ]),
       ]
-    : [
+    : [el("p", {}, t("accuracy.unknown"))];
+  return [...measured, el("p", {}, t("accuracy.score")), ...coverage()];
+}
+
+function coverage() {
+  const tiles = extra.coverage.features.map((feature) => feature.properties);
+  if (!tiles.length) return [];
+  const km2 = (list) => list.reduce((sum, tile) => sum + (tile.area_km2 || 0), 0);
+  const missed = tiles.filter(({ status }) => status === "cloudy" || status === "failed");
+  const share = km2(tiles) ? 1 - km2(missed) / km2(tiles) : 1 - missed.length / tiles.length;
+  const statuses = ["ok", "empty", "cloudy", "failed"]
+    .map((status) => [t(`status.${status}`), tiles.filter((tile) => tile.status === status).length])
+    .filter(([, number]) => number);
+  return [
+    el("p", {}, missed.length ? t("coverage.holes", { x: percent(share) }) : t("coverage.all", { n: tiles.length })),
+    facts(statuses.map(([name, number]) => [name, t("tiles", { n: number })])),
+  ];
+}
+
+function emissions() {
+  if (!meta.emissions?.length) return [];
+  return [
+    head("emissions"),
+    el("p", {}, t("about.emissions.how")),
+    el("ul", {}, ...meta.emissions.map((one) => el("li", {}, el("bdi", {}, cited(one))))),
+  ];
+}
+
+const cited = (one) =>
+  typeof one === "string" ? one : [one?.name, one?.citation, one?.licence].filter(Boolean).map(String).join(". ");
+
+function rules() {
+  if (!meta.rules?.length) return [];
+  return [
+    head("rules"),
+    el("p", {}, t("about.rules.how")),
+    el(
+      "ul",
+      {},
+      ...meta.rules.map(({ id, title: name, citation, source }) =>
         el(
-          "p",
+          "li",
           {},
-          "No reference was given for this region, so the accuracy here is not known. The model cards say how the models did elsewhere.",
+          el("strong", {}, el("bdi", {}, name || String(id))),
+          " ",
+          el("bdi", { class: "small" }, [citation, source].filter(Boolean).join(" · ")),
         ),
-      ];
-  return [...measured, el("p", {}, holes)];
+      ),
+    ),
+  ];
 }
 
 function listOf(name, values, item) {
   if (!Array.isArray(values) || !values.length) return [];
-  return [el("h3", {}, name), el("ul", {}, ...values.map(item))];
+  return [head(name), el("ul", {}, ...values.map(item))];
 }
 
 function model({ name, sha256, card }) {
-  const mark = sha256 ? el("code", { title: sha256 }, String(sha256).slice(0, 12)) : null;
+  const mark = sha256 ? el("code", { title: sha256, dir: "ltr" }, String(sha256).slice(0, 12)) : null;
   return el(
     "li",
     {},
-    el("strong", {}, name ?? "model"),
+    el("strong", {}, el("bdi", {}, name ?? "")),
     " ",
     mark,
-    card ? el("details", {}, el("summary", {}, "Model card"), el("pre", {}, card)) : null,
+    card ? el("details", {}, el("summary", {}, t("about.card")), el("pre", { dir: "ltr", tabindex: 0 }, card)) : null,
   );
 }
 
-function downloads() {
-  return listOf("Downloads", meta.downloads, (name) =>
-    el("li", {}, el("a", { href: `downloads/${encodeURIComponent(name)}`, download: name }, name)),
-  );
+function download(name) {
+  return el("li", {}, el("a", { href: `downloads/${encodeURIComponent(name)}`, download: name, dir: "ltr" }, name));
+}
+
+/** The dictionary as a file, for those who want to mend or translate it. */
+function dictionaryButton() {
+  const words = languages.find(({ code }) => code === language.code)?.words ?? {};
+  const onclick = () => save(`${language.code}.json`, "application/json", `${JSON.stringify(words, null, 2)}\n`);
+  return el("button", { type: "button", class: "quiet", id: "dictionary", onclick }, t("about.dictionary"));
 }

@@ -1,33 +1,25 @@
-// GeoJSON of kilns: points for the whole table, oriented boxes for what is on the screen.
+// Oriented boxes of kilns, for what is on the screen.
 
 import { kilns } from "./data.js";
 import { passing } from "./state.js";
 
 const METRES_PER_DEGREE = 111320;
 
-/** Points of all kilns that pass the filters. */
-export function pointFeatures() {
-  return collection(
-    passing().map((row) => ({
-      type: "Feature",
-      properties: { row, type: kilns.get(row, "type") },
-      geometry: { type: "Point", coordinates: [kilns.get(row, "lon"), kilns.get(row, "lat")] },
-    })),
-  );
-}
+/** Whether kilns have sizes: a public edition has places only, and coarse ones. */
+export const hasBoxes = kilns.has("length_m") && kilns.has("width_m");
 
-/** Boxes of the kilns that pass the filters inside `bounds` (a LngLatBounds). */
-export function boxFeatures(bounds) {
+/** Boxes of the kilns that pass the filters inside `bounds` (a LngLatBounds), in the colour of each. */
+export function boxFeatures(bounds, colourOf) {
   const [west, east] = [bounds.getWest(), bounds.getEast()];
   const [south, north] = [bounds.getSouth(), bounds.getNorth()];
-  const inside = passing().filter((row) => {
-    const [lon, lat] = [kilns.get(row, "lon"), kilns.get(row, "lat")];
-    return lon >= west && lon <= east && lat >= south && lat <= north;
-  });
+  const [lons, lats] = [kilns.numbers("lon"), kilns.numbers("lat")];
+  const inside = passing().filter(
+    (row) => lons[row] >= west && lons[row] <= east && lats[row] >= south && lats[row] <= north,
+  );
   return collection(
-    inside.map((row) => ({
+    Array.from(inside, (row) => ({
       type: "Feature",
-      properties: { row, type: kilns.get(row, "type") },
+      properties: { row, colour: colourOf(row) },
       geometry: { type: "Polygon", coordinates: [corners(row)] },
     })),
   );
@@ -53,5 +45,5 @@ export function corners(row) {
   return [...ring, ring[0]];
 }
 
-const collection = (features) => ({ type: "FeatureCollection", features });
+export const collection = (features) => ({ type: "FeatureCollection", features });
 export const nothing = collection([]);

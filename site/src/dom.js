@@ -43,8 +43,30 @@ export function closeButton(label, onclick) {
   return el("button", { type: "button", class: "close", "aria-label": label, onclick }, "×");
 }
 
+/** Ids and the like, which read from left to right in every language. */
+export const ltr = (text) => el("bdi", { dir: "ltr" }, text);
+
 /** A definition list of [name, value] pairs; pairs without a value are left out. */
 export function facts(pairs) {
   const shown = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
+  if (!shown.length) return null;
   return el("dl", { class: "facts" }, ...shown.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+}
+
+/** A button that says for a moment what became of it. */
+export function sayingButton(label, act, attributes = {}) {
+  const onclick = async ({ currentTarget: button }) => {
+    const said = await act();
+    button.textContent = said;
+    announce(said);
+    setTimeout(() => (button.textContent = label), 1500);
+  };
+  return el("button", { type: "button", ...attributes, onclick }, label);
+}
+
+/** A save-as of text. */
+export function save(name, type, text) {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  el("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
 }

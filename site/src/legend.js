@@ -1,65 +1,207 @@
 // Layers with their colours: the legend and the switches are one thing.
 
-import { basemap, coverage, meta } from "./data.js";
+import { areaScale, metrics } from "./areas.js";
+import { chooser } from "./chooser.js";
+import { coloursOf, UNKNOWN } from "./classes.js";
+import { extra, meta, offers, site } from "./data.js";
 import { el } from "./dom.js";
-import { plural } from "./format.js";
-import { change, state } from "./state.js";
+import { number, worded } from "./format.js";
+import { scaleOf } from "./points.js";
+import { REPORT_ICONS } from "./reports.js";
+import { shapeIcon } from "./shapes.js";
+import { sourceKinds } from "./sources.js";
+import { POLLUTANTS, bases, change, chosenSources, state, subscribe, toggled } from "./state.js";
+import { count, t } from "./words.js";
 
-export const STATUSES = {
-  ok: { name: "Searched", note: "Clear imagery was found and searched." },
-  empty: { name: "Searched, no candidate", note: "The whole tile was searched and nothing kiln-like was found." },
-  cloudy: { name: "Too cloudy, not searched", note: "There was no clear look: kilns here would be missed." },
-  failed: { name: "Failed, not searched", note: "The tile could not be processed: kilns here would be missed." },
-};
+export const STATUSES = ["ok", "empty", "cloudy", "failed"];
 
-/** @param {Set<string>} archives the layers that could be opened */
-export function legend(archives) {
+/** Switches of the layers that this map has. */
+export function layerSwitches() {
   const entries = [
-    ["candidates", "Candidates of the screening", "candidates", !archives.has("candidates")],
-    ["acquired", "Areas given a second look", "acquired", !archives.has("acquired")],
-    ["coverage", "Tiles and coverage", "tiles", false],
-    ["basemap", meta.synthetic ? "Synthetic image" : "Satellite image", "image", !basemap],
-  ];
+    ["areas", "areas", areaLegend],
+    ["sources", "sources", sourceLegend],
+    ["reports", "reports", reportLegend],
+    ["candidates", "candidates", null],
+    ["acquired", "acquired", null],
+    ["coverage", "tiles", statusList],
+    ["boundaries", "borders", null],
+  ].filter(([layer]) => offers(layer));
+  if (!entries.length) return "";
   return el(
     "fieldset",
     { class: "layers" },
-    el("legend", {}, "Layers"),
-    ...entries.flatMap(([layer, name, look, absent]) => [
-      el(
-        "label",
-        { class: absent ? "absent" : null },
-        el("input", {
-          type: "checkbox",
-          name: layer,
-          checked: state.layers.has(layer) && !absent,
-          disabled: absent,
-          onchange: ({ target }) => toggle(layer, target.checked),
-        }),
-        el("i", { class: `patch ${look}` }),
-        absent ? `${name} (not available)` : name,
-      ),
-      layer === "coverage" ? statusList() : null,
-    ]),
+    el("legend", {}, t("layers")),
+    ...entries.flatMap(([layer, look, more]) => {
+      const box = el("input", {
+        type: "checkbox",
+        name: layer,
+        onchange: ({ target }) => change({ layers: toggled(state.layers, layer, target.checked) }),
+      });
+      const below = more?.() ?? null;
+      const update = () => {
+        box.checked = state.layers.has(layer);
+        if (below && layer !== "coverage") below.hidden = !box.checked;
+      };
+      subscribe((changed) => changed.has("layers") && update());
+      update();
+      return [el("label", {}, box, el("i", { class: `patch ${look}` }), el("span", {}, t(`layer.${layer}`))), below];
+    }),
   );
-}
-
-function toggle(layer, on) {
-  const layers = new Set(state.layers);
-  if (on) layers.add(layer);
-  else layers.delete(layer);
-  change({ layers });
 }
 
 /** How many tiles have which status: holes are named, not hidden. */
 function statusList() {
-  const tiles = coverage.features.map((feature) => feature.properties.status);
-  const present = Object.keys(STATUSES).filter((status) => tiles.includes(status));
+  const tiles = extra.coverage.features.map((feature) => feature.properties.status);
+  const present = STATUSES.filter((status) => tiles.includes(status));
   return el(
     "ul",
-    { class: "statuses" },
+    { class: "legend" },
     ...present.map((status) => {
-      const number = tiles.filter((one) => one === status).length;
-      return el("li", {}, el("i", { class: `patch ${status}` }), `${STATUSES[status].name}: ${plural(number, "tile")}`);
+      const n = tiles.filter((one) => one === status).length;
+      return el(
+        "li",
+        {},
+        el("i", { class: `patch ${status}` }),
+        t("layer.tiles", { status: t(`status.${status}`), n }),
+      );
     }),
+  );
+}
+
+function classList(breaks, colours, missing, look) {
+  const limits = [null, ...breaks];
+  const words = colours.map((_, at) => {
+    const [from, to] = [limits[at], breaks[at]];
+    if (from === null) return to === undefined ? t("legend.all") : t("legend.below", { x: number(to) });
+    return to === undefined
+      ? t("legend.from", { x: number(from) })
+      : t("legend.between", { from: number(from), to: number(to) });
+  });
+  const lines = colours.map((colour, at) => [colour, words[at]]);
+  if (missing) lines.push([UNKNOWN, t("legend.missing")]);
+  return lines.map(([colour, text]) => el("li", {}, el("i", { class: look, style: { background: colour } }), text));
+}
+
+function areaLegend() {
+  const offered = metrics();
+  if (!offered.some(([name]) => name === state.metric)) change({ metric: offered[0]?.[0] ?? "kilns" });
+  const list = el("ul", { class: "legend classes" });
+  const select = el(
+    "select",
+    { id: "metric", "aria-label": t("layer.metric"), onchange: ({ target }) => change({ metric: target.value }) },
+    ...offered.map(([name, title]) => el("option", { value: name }, title)),
+  );
+  const update = () => {
+    select.value = state.metric;
+    const { breaks, colours, missing } = areaScale();
+    list.replaceChildren(...classList(breaks, colours, missing, "patch"));
+  };
+  subscribe((changed) => changed.has("metric") && update());
+  update();
+  return el("div", { class: "below" }, select, list);
+}
+
+function sourceLegend() {
+  const kinds = sourceKinds();
+  const all = new Set(kinds.map(({ name }) => name));
+  const lines = kinds.map((kind) => {
+    const box = el("input", {
+      type: "checkbox",
+      name: "kinds",
+      value: kind.name,
+      onchange: ({ target }) => {
+        const chosen = toggled(state.kinds ?? all, kind.name, target.checked);
+        change({ kinds: chosen.size === all.size ? null : chosen });
+      },
+    });
+    const n = el("output", { class: "number" });
+    return {
+      kind,
+      box,
+      n,
+      label: el("label", {}, box, shapeIcon(kind.shape, kind.colour), el("span", {}, kind.title), n),
+    };
+  });
+  const update = () => {
+    const numbers = new Map();
+    for (const row of chosenSources()) {
+      const name = extra.sources.get(row, "kind") ?? "";
+      numbers.set(name, (numbers.get(name) ?? 0) + 1);
+    }
+    for (const { kind, box, n } of lines) {
+      box.checked = !state.kinds || state.kinds.has(kind.name);
+      n.textContent = count(box.checked ? (numbers.get(kind.name) ?? 0) : 0);
+    }
+  };
+  subscribe((changed) => (changed.has("kinds") || changed.has("statuses")) && update());
+  update();
+  return el("div", { class: "below" }, ...lines.map(({ label }) => label), statusChooser());
+}
+
+function statusChooser() {
+  const { words, codes } = extra.sources.coded("status");
+  if (words.filter(Boolean).length < 2) return null;
+  const numbers = new Map(words.map((word) => [word, 0]));
+  for (const at of codes) numbers.set(words[at], numbers.get(words[at]) + 1);
+  return chooser(
+    "statuses",
+    t("layer.source_status"),
+    () => numbers,
+    (word) => worded("source_status", word),
+  );
+}
+
+function reportLegend() {
+  return el(
+    "ul",
+    { class: "legend" },
+    ...REPORT_ICONS.map(({ name, shape, colour }) =>
+      el("li", {}, shapeIcon(shape, colour), t(`saw.${name.replace("-", "_")}`)),
+    ),
+  );
+}
+
+/** What circles show: the type, or how much of a pollutant a kiln emits. */
+export function measures() {
+  if (!POLLUTANTS.length) return null;
+  const select = el(
+    "select",
+    { id: "measure", onchange: ({ target }) => change({ measure: target.value }) },
+    el("option", { value: "type" }, t("measure.type")),
+    ...POLLUTANTS.map((name) =>
+      el("option", { value: name }, t("measure.pollutant", { pollutant: t(`pollutant.${name}`) })),
+    ),
+  );
+  const list = el("ul", { class: "legend classes" });
+  const update = () => {
+    select.value = state.measure;
+    list.hidden = state.measure === "type";
+    if (list.hidden) return;
+    const { breaks, values } = scaleOf(state.measure);
+    list.replaceChildren(...classList(breaks, coloursOf(breaks), values.some(Number.isNaN), "dot"));
+  };
+  subscribe((changed) => changed.has("measure") && update());
+  update();
+  return el("div", { class: "measure" }, el("label", { for: "measure" }, t("measure")), select, list);
+}
+
+/** Light, dark, the screen's picture, or the satellite service if one was configured. */
+export function backgrounds() {
+  const boxes = bases.map((base) => {
+    const box = el("input", { type: "radio", name: "base", value: base, onchange: () => change({ base }) });
+    const name = base === "picture" && meta.synthetic ? "synthetic" : base;
+    return [base, box, el("label", {}, box, el("span", {}, t(`base.${name}`)))];
+  });
+  const update = () => boxes.forEach(([base, box]) => (box.checked = state.base === base));
+  subscribe((changed) => changed.has("base") && update());
+  update();
+  const note = bases.includes("satellite") ? el("p", { class: "small" }, t("base.network")) : null;
+  return el(
+    "fieldset",
+    { class: "bases" },
+    el("legend", {}, t("base")),
+    el("div", {}, ...boxes.map(([, , label]) => label)),
+    note,
+    site.boundaries_note ? el("p", { class: "small" }, site.boundaries_note) : null,
   );
 }

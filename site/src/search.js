@@ -1,10 +1,16 @@
-// Find a kiln by its id, or a place by its coordinates.
+// Find a kiln by its id, an area or another source by its name, or a place by its coordinates.
 
-import { kilns } from "./data.js";
+import { areaFeatures } from "./areas.js";
+import { extra, kilns } from "./data.js";
 import { announce, el } from "./dom.js";
-import { flyToKiln, showPlace } from "./map.js";
-import { plural, position } from "./format.js";
+import { position } from "./format.js";
+import { coordinates } from "./geo.js";
+import { flyTo, flyToKiln, showPlace } from "./map.js";
+import { openFacts } from "./panel.js";
+import { shapeIcon } from "./shapes.js";
+import { sourceKinds } from "./sources.js";
 import { change, types } from "./state.js";
+import { t } from "./words.js";
 
 const MOST = 6;
 
@@ -13,8 +19,8 @@ export function searchBox(map) {
   const input = el("input", {
     type: "search",
     id: "search",
-    placeholder: "Kiln id, or latitude, longitude",
-    "aria-label": "Search by kiln id or by latitude, longitude",
+    placeholder: t("search.hint"),
+    "aria-label": t("search.label"),
     autocomplete: "off",
     spellcheck: "false",
     oninput: () => list(input, results, map),
@@ -44,41 +50,37 @@ function list(input, results, map) {
   hide(results);
   if (!text) return;
   const place = coordinates(text);
-  const found = place ? [] : kilnsNamed(text);
-  const choices = found.map((row) => {
+  const found = place
+    ? [{ name: t("search.go", { place: position(...place) }), go: () => showPlace(map, ...place) }]
+    : [...kilnsNamed(text, map), ...areasNamed(text), ...sourcesNamed(text, map)];
+  const choices = found.map(({ mark, name, note, go }) => {
     const onclick = () => {
       hide(results);
-      change({ selected: kilns.get(row, "id") });
-      flyToKiln(map, row);
+      go();
     };
-    const { colour } = types.get(kilns.get(row, "type"));
     return el(
       "button",
       { type: "button", onclick },
-      el("i", { class: "dot", style: { background: colour } }),
-      kilns.get(row, "id"),
+      mark,
+      el("bdi", {}, name),
+      note ? el("span", { class: "note" }, note) : null,
     );
   });
-  if (place) {
-    const onclick = () => {
-      hide(results);
-      showPlace(map, ...place);
-    };
-    choices.push(el("button", { type: "button", onclick }, `Go to ${position(...place)}`));
-  }
-  const none = el("span", {}, "No kiln has this id. Coordinates are written like 28.61, 77.21.");
+  const none = el("span", {}, t("search.none"));
   results.append(...(choices.length ? choices : [none]).map((choice) => el("li", {}, choice)));
   results.hidden = false;
-  announce(choices.length ? plural(choices.length, "result") : none.textContent);
+  announce(choices.length ? t("search.results", { n: choices.length }) : none.textContent);
 }
 
-/** The first rows whose id contains `text`, those that start with it first. */
-function kilnsNamed(text) {
+/** The first rows whose text contains `text`, those that start with it first. */
+function matching(length, textOf, text) {
   const wanted = text.toLowerCase();
   const starts = [];
   const contains = [];
-  for (const row of kilns.rows) {
-    const at = kilns.get(row, "id").toLowerCase().indexOf(wanted);
+  for (let row = 0; row < length; row++) {
+    const at = String(textOf(row) ?? "")
+      .toLowerCase()
+      .indexOf(wanted);
     if (at === 0) starts.push(row);
     else if (at > 0 && contains.length < MOST) contains.push(row);
     if (starts.length === MOST) break;
@@ -86,12 +88,42 @@ function kilnsNamed(text) {
   return [...starts, ...contains].slice(0, MOST);
 }
 
-/** "28.61, 77.21" as [longitude, latitude], or null. */
-export function coordinates(text) {
-  const match = text.match(/^\s*(-?\d{1,2}(?:\.\d+)?)\s*[,;\s]\s*(-?\d{1,3}(?:\.\d+)?)\s*$/);
-  if (!match) return null;
-  const [lat, lon] = [Number(match[1]), Number(match[2])];
-  return Math.abs(lat) <= 85 && Math.abs(lon) <= 180 ? [lon, lat] : null;
+function kilnsNamed(text, map) {
+  return matching(kilns.length, (row) => kilns.get(row, "id"), text).map((row) => ({
+    mark: el("i", { class: "dot", style: { background: types.get(kilns.get(row, "type") ?? "").colour } }),
+    name: kilns.get(row, "id"),
+    go: () => {
+      change({ selected: kilns.get(row, "id") });
+      flyToKiln(map, row);
+    },
+  }));
+}
+
+function areasNamed(text) {
+  if (!extra.areas) return [];
+  const { features } = areaFeatures();
+  return matching(features.length, (row) => features[row].properties.key, text).map((row) => ({
+    mark: el("i", { class: "patch areas" }),
+    name: features[row].properties.key,
+    go: () => openFacts("areas", { row, fly: true }),
+  }));
+}
+
+function sourcesNamed(text, map) {
+  const { sources } = extra;
+  const kinds = new Map(sourceKinds().map((kind) => [kind.name, kind]));
+  return matching(sources.length, (row) => sources.get(row, "name"), text).map((row) => {
+    const kind = kinds.get(sources.get(row, "kind") ?? "");
+    return {
+      mark: shapeIcon(kind.shape, kind.colour),
+      name: sources.get(row, "name"),
+      note: kind.title,
+      go: () => {
+        openFacts("sources", { row });
+        flyTo(map, sources.get(row, "lon"), sources.get(row, "lat"), 12);
+      },
+    };
+  });
 }
 
 function step(event, input, results) {

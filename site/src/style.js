@@ -1,52 +1,153 @@
 // The MapLibre style: sources, layers and the colours of everything that is not a kiln type.
 
-import { basemap, coverage } from "./data.js";
-import { nothing, pointFeatures } from "./boxes.js";
-import { types } from "./state.js";
+import { site } from "./data.js";
+import { hasBoxes, nothing } from "./boxes.js";
 
 export const BOX_ZOOM = 13;
-export const colours = { candidates: "#e8a200", acquired: "#0b8f9c", ink: "#22303c", paper: "#efece6" };
+export const colours = { candidates: "#e8a200", acquired: "#0b8f9c", ink: "#22303c" };
+export const papers = { light: "#efece6", dark: "#1b2229", picture: "#dcd8cf", satellite: "#1b2229" };
 
 /** Layers switched on and off together, by the name in `state.layers`. */
 export const groups = {
-  basemap: ["basemap"],
   coverage: ["coverage-veil", "coverage-cloudy", "coverage-failed", "coverage-casing", "coverage-line"],
   acquired: ["acquired-fill", "acquired-line"],
   candidates: ["candidates-fill", "candidates-line"],
+  areas: ["areas-fill", "areas-line"],
+  boundaries: ["boundaries-casing", "boundaries-line"],
+  sources: ["sources-clusters", "sources-counts", "sources-points"],
+  reports: ["reports-points"],
   kilns: ["kilns-clusters", "kilns-counts", "kilns-points", "boxes-fill", "boxes-casing", "boxes-line", "chosen"],
 };
 
-/** Fill colour of a kiln by its type. */
-function typeColour() {
-  const pairs = [...types].flatMap(([type, { colour }]) => [type, colour]);
-  return pairs.length ? ["match", ["get", "type"], ...pairs, colours.ink] : colours.ink;
+/** Everything the map may show, empty at first; data and archives are put in when they are there. */
+export function style() {
+  const sources = {};
+  for (const name of ["coverage", "boundaries", "areas", "reports", "kilns", "boxes", "around", "chosen", "place"]) {
+    sources[name] = { type: "geojson", data: nothing };
+  }
+  sources.sources = { type: "geojson", data: nothing, cluster: true, clusterRadius: 36, clusterMaxZoom: 9 };
+  const layers = [{ id: "paper", type: "background", paint: { "background-color": papers.light } }];
+  if (site.satellite) {
+    const { url, max_zoom: maxzoom } = site.satellite;
+    sources.satellite = { type: "raster", tiles: [url], tileSize: 256, maxzoom };
+    layers.push({ id: "satellite", type: "raster", source: "satellite", layout: { visibility: "none" } });
+  }
+  layers.push(
+    ...areaLayers(),
+    ...coverageLayers(),
+    ...boundaryLayers(),
+    { id: "archives-below", type: "background", layout: { visibility: "none" } },
+    ...aroundLayers(),
+    ...otherLayers(),
+    ...kilnLayers(),
+  );
+  return { version: 8, sources, layers };
 }
 
-/** @param {Set<string>} archives names of the PMTiles archives that can be read */
-export function style(archives) {
-  const sources = {
-    coverage: { type: "geojson", data: coverage },
-    kilns: { type: "geojson", data: pointFeatures(), cluster: true, clusterRadius: 38, clusterMaxZoom: 11 },
-    boxes: { type: "geojson", data: nothing },
-    chosen: { type: "geojson", data: nothing },
-    place: { type: "geojson", data: nothing },
+/** The picture of the screen as source and layer. */
+export function picture({ image, bounds: [west, south, east, north] }) {
+  const coordinates = [
+    [west, north],
+    [east, north],
+    [east, south],
+    [west, south],
+  ];
+  const paint = { "raster-saturation": -0.15, "raster-brightness-min": 0.06, "raster-fade-duration": 0 };
+  return {
+    source: { type: "image", url: image, coordinates },
+    layer: { id: "basemap", type: "raster", source: "basemap", paint },
   };
-  for (const name of archives) sources[name] = { type: "vector", url: `pmtiles://${name}` };
-  const layers = [{ id: "paper", type: "background", paint: { "background-color": colours.paper } }];
-  if (basemap) {
-    const [west, south, east, north] = basemap.bounds;
-    const coordinates = [
-      [west, north],
-      [east, north],
-      [east, south],
-      [west, south],
-    ];
-    sources.basemap = { type: "image", url: basemap.image, coordinates };
-    const paint = { "raster-saturation": -0.15, "raster-brightness-min": 0.06, "raster-fade-duration": 0 };
-    layers.push({ id: "basemap", type: "raster", source: "basemap", paint });
-  }
-  layers.push(...coverageLayers(), ...polygonLayers(archives), ...kilnLayers());
-  return { version: 8, sources, layers };
+}
+
+function areaLayers() {
+  return [
+    {
+      id: "areas-fill",
+      type: "fill",
+      source: "areas",
+      paint: { "fill-color": "#b9bec3", "fill-opacity": 0.62 },
+    },
+    {
+      id: "areas-line",
+      type: "line",
+      source: "areas",
+      paint: {
+        "line-color": ["case", ["boolean", ["feature-state", "chosen"], false], colours.ink, "#ffffff"],
+        "line-width": ["case", ["boolean", ["feature-state", "chosen"], false], 3, 1],
+      },
+    },
+  ];
+}
+
+function boundaryLayers() {
+  const layout = { "line-join": "round" };
+  return [
+    {
+      id: "boundaries-casing",
+      type: "line",
+      source: "boundaries",
+      layout,
+      paint: { "line-color": "#ffffff", "line-width": 3, "line-opacity": 0.55 },
+    },
+    {
+      id: "boundaries-line",
+      type: "line",
+      source: "boundaries",
+      layout,
+      paint: { "line-color": "#5d5468", "line-width": 1.2, "line-dasharray": [4, 2, 1, 2] },
+    },
+  ];
+}
+
+function aroundLayers() {
+  return [
+    { id: "around-fill", type: "fill", source: "around", paint: { "fill-color": "#1668c7", "fill-opacity": 0.09 } },
+    {
+      id: "around-casing",
+      type: "line",
+      source: "around",
+      paint: { "line-color": "#ffffff", "line-width": 4, "line-opacity": 0.8 },
+    },
+    { id: "around-line", type: "line", source: "around", paint: { "line-color": "#1668c7", "line-width": 2 } },
+  ];
+}
+
+function otherLayers() {
+  return [
+    {
+      id: "sources-clusters",
+      type: "circle",
+      source: "sources",
+      filter: ["has", "point_count"],
+      paint: {
+        "circle-color": "#33414e",
+        "circle-radius": ["interpolate", ["linear"], ["sqrt", ["get", "point_count"]], 1, 10, 20, 20],
+        "circle-stroke-color": "#ffffff",
+        "circle-stroke-width": 1.5,
+      },
+    },
+    {
+      id: "sources-counts",
+      type: "symbol",
+      source: "sources",
+      filter: ["has", "point_count"],
+      layout: { "text-field": ["get", "point_count_abbreviated"], "text-size": 11, "text-allow-overlap": true },
+      paint: { "text-color": "#ffffff" },
+    },
+    {
+      id: "sources-points",
+      type: "symbol",
+      source: "sources",
+      filter: ["!", ["has", "point_count"]],
+      layout: { "icon-image": ["get", "icon"], "icon-allow-overlap": true },
+    },
+    {
+      id: "reports-points",
+      type: "symbol",
+      source: "reports",
+      layout: { "icon-image": ["get", "icon"], "icon-allow-overlap": true },
+    },
+  ];
 }
 
 function coverageLayers() {
@@ -90,39 +191,28 @@ function coverageLayers() {
   ];
 }
 
-function polygonLayers(archives) {
-  const layers = [];
-  const add = (name, fill, line) => {
-    if (!archives.has(name)) return;
-    const from = { source: name, "source-layer": name };
-    layers.push({ id: `${name}-fill`, type: "fill", ...from, paint: fill });
-    layers.push({ id: `${name}-line`, type: "line", ...from, paint: line });
-  };
+/** Layers of an archive of polygons, which is read only when it is wanted. */
+export function archiveLayers(name) {
   const width = ["interpolate", ["linear"], ["zoom"], 8, 0.75, 14, 2];
-  add(
-    "acquired",
-    { "fill-color": colours.acquired, "fill-opacity": 0.16 },
-    { "line-color": colours.acquired, "line-width": width },
-  );
-  add(
-    "candidates",
-    { "fill-color": colours.candidates, "fill-opacity": ["interpolate", ["linear"], ["zoom"], 9, 0.55, 13, 0.12] },
-    { "line-color": colours.candidates, "line-width": width },
-  );
-  return layers;
+  const fade = { acquired: 0.16, candidates: ["interpolate", ["linear"], ["zoom"], 9, 0.55, 13, 0.12] };
+  const from = { source: name, "source-layer": name };
+  return [
+    { id: `${name}-fill`, type: "fill", ...from, paint: { "fill-color": colours[name], "fill-opacity": fade[name] } },
+    { id: `${name}-line`, type: "line", ...from, paint: { "line-color": colours[name], "line-width": width } },
+  ];
 }
 
 function kilnLayers() {
-  const single = ["!", ["has", "point_count"]];
+  const single = ["!", ["has", "kilns"]];
   return [
     {
       id: "kilns-clusters",
       type: "circle",
       source: "kilns",
-      filter: ["has", "point_count"],
+      filter: ["has", "kilns"],
       paint: {
         "circle-color": "#ffffff",
-        "circle-radius": ["interpolate", ["linear"], ["sqrt", ["get", "point_count"]], 1, 12, 5, 17, 30, 34],
+        "circle-radius": ["get", "radius"],
         "circle-stroke-color": "#a8371a",
         "circle-stroke-width": 2.5,
         "circle-opacity": 0.94,
@@ -132,8 +222,8 @@ function kilnLayers() {
       id: "kilns-counts",
       type: "symbol",
       source: "kilns",
-      filter: ["has", "point_count"],
-      layout: { "text-field": ["get", "point_count_abbreviated"], "text-size": 13, "text-allow-overlap": true },
+      filter: ["has", "kilns"],
+      layout: { "text-field": ["get", "label"], "text-size": 13, "text-allow-overlap": true },
       paint: { "text-color": colours.ink },
     },
     {
@@ -141,10 +231,10 @@ function kilnLayers() {
       type: "circle",
       source: "kilns",
       filter: single,
-      maxzoom: BOX_ZOOM,
+      ...(hasBoxes ? { maxzoom: BOX_ZOOM } : {}),
       paint: {
-        "circle-color": typeColour(),
-        "circle-radius": ["interpolate", ["linear"], ["zoom"], 5, 4, 12, 7],
+        "circle-color": ["get", "colour"],
+        "circle-radius": ["get", "radius"],
         "circle-stroke-color": "#ffffff",
         "circle-stroke-width": 1.75,
       },
@@ -154,7 +244,7 @@ function kilnLayers() {
       type: "fill",
       source: "boxes",
       minzoom: BOX_ZOOM,
-      paint: { "fill-color": typeColour(), "fill-opacity": 0.18 },
+      paint: { "fill-color": ["get", "colour"], "fill-opacity": 0.18 },
     },
     {
       id: "boxes-casing",
@@ -174,7 +264,7 @@ function kilnLayers() {
       source: "boxes",
       minzoom: BOX_ZOOM,
       layout: { "line-join": "round" },
-      paint: { "line-color": typeColour(), "line-width": ["interpolate", ["linear"], ["zoom"], 13, 2, 17, 3.5] },
+      paint: { "line-color": ["get", "colour"], "line-width": ["interpolate", ["linear"], ["zoom"], 13, 2, 17, 3.5] },
     },
     {
       id: "chosen",

@@ -1,27 +1,34 @@
 // The same kilns as a table: sortable, and reachable by keyboard, which points on a map are not.
 
 import { kilns } from "./data.js";
-import { announce, byId, closeButton, el } from "./dom.js";
-import { count, metres, percent, plural } from "./format.js";
+import { announce, byId, closeButton, el, ltr } from "./dom.js";
+import { metres, number, percent, whole, worded } from "./format.js";
 import { flyToKiln } from "./map.js";
-import { change, passing, state, subscribe, types } from "./state.js";
+import { FACETS, change, passing, state, subscribe, types } from "./state.js";
+import { t } from "./words.js";
 
 const PAGE = 100;
 const COLUMNS = [
-  { name: "id", title: "Kiln" },
-  { name: "type", title: "Type", show: (type) => types.get(type).name },
-  { name: "score", title: "Score", show: percent, number: true },
-  { name: "length_m", title: "Length", show: metres, number: true },
-  { name: "width_m", title: "Width", show: metres, number: true },
-  { name: "first_seen", title: "First seen" },
-  { name: "last_seen", title: "Last seen" },
-  { name: "schools_1km", title: "Schools in 1 km", show: count, number: true },
-  { name: "population_1km", title: "People in 1 km", show: count, number: true },
-  { name: "tile", title: "Tile" },
+  { name: "id" },
+  { name: "type", show: (type) => types.get(type).name },
+  { name: "score", show: percent, number: true },
+  { name: "country" },
+  { name: "state" },
+  { name: "area" },
+  { name: "pm25_t", show: number, number: true },
+  { name: "siting", show: (siting) => worded("siting", siting) },
+  { name: "length_m", show: metres, number: true },
+  { name: "width_m", show: metres, number: true },
+  { name: "first_seen", plain: true },
+  { name: "last_seen", plain: true },
+  { name: "people_1km", show: whole, number: true },
+  { name: "schools_1km", show: whole, number: true },
+  { name: "clinics_1km", show: whole, number: true },
+  { name: "tile", plain: true },
 ];
 
-let sorting = { name: "score", down: true };
-let limit = PAGE;
+let sorting = { name: kilns.has("score") ? "score" : "id", down: kilns.has("score") };
+let page = 0;
 
 export function makeTable(map) {
   const section = byId("table");
@@ -38,8 +45,10 @@ export function makeTable(map) {
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") step(event, section);
   });
   subscribe((changed) => {
-    if (changed.has("types") || changed.has("score")) draw();
-    else if (changed.has("selected")) mark(section);
+    if (FACETS.some((facet) => changed.has(facet))) {
+      page = 0;
+      draw();
+    } else if (changed.has("selected")) mark(section);
   });
 }
 
@@ -50,44 +59,81 @@ function toggle(open) {
 }
 
 function contents(map, draw) {
-  const columns = COLUMNS.filter(({ name }) => kilns.names.includes(name));
+  const columns = COLUMNS.filter(({ name }) => kilns.has(name));
   const rows = sorted(passing());
-  const more = () => {
-    limit += PAGE;
-    draw();
-  };
+  page = Math.min(page, Math.max(0, Math.ceil(rows.length / PAGE) - 1));
   const close = () => {
     toggle(false);
     byId("table-button").focus();
   };
+  const lines = Array.from(rows.slice(page * PAGE, (page + 1) * PAGE));
   return [
-    el("div", { class: "table-top" }, el("h2", {}, plural(rows.length, "kiln")), closeButton("Close the table", close)),
+    el(
+      "div",
+      { class: "table-top" },
+      el("h2", {}, t("kilns", { n: rows.length })),
+      rows.length > PAGE ? pager(rows.length, draw) : null,
+      closeButton(t("table.close"), close),
+    ),
     el(
       "div",
       { class: "scroll" },
       el(
         "table",
-        {},
+        { "aria-label": t("table.label") },
         el("thead", {}, el("tr", {}, ...columns.map((column) => header(column, draw)))),
-        el("tbody", {}, ...rows.slice(0, limit).map((row, index) => line(row, columns, map, index === 0))),
+        el("tbody", {}, ...lines.map((row, index) => line(row, columns, map, index === 0))),
       ),
-      rows.length > limit ? el("button", { type: "button", class: "wide", onclick: more }, `Show ${PAGE} more`) : null,
     ),
   ];
 }
 
-function header({ name, title, number }, draw) {
+function pager(length, draw) {
+  const last = Math.ceil(length / PAGE) - 1;
+  const turn = (to, id) => () => {
+    page = to;
+    draw();
+    const button = byId(id);
+    if (button.disabled) byId("table").querySelector("tbody button")?.focus();
+    else button.focus();
+    announce(place());
+  };
+  const place = () => t("table.page", { from: page * PAGE + 1, to: Math.min(length, (page + 1) * PAGE), n: length });
+  const button = (id, to, mark) =>
+    el(
+      "button",
+      {
+        type: "button",
+        id,
+        disabled: to < 0 || to > last,
+        "aria-label": t(`table.${id.slice(5)}`),
+        onclick: turn(to, id),
+      },
+      el("span", { class: "turn", "aria-hidden": "true" }, mark),
+    );
+  return el(
+    "div",
+    { class: "pager" },
+    button("page-back", page - 1, "‹"),
+    el("span", {}, place()),
+    button("page-next", page + 1, "›"),
+  );
+}
+
+function header({ name, number: numeric }, draw) {
   const active = sorting.name === name;
+  const title = t(`column.${name}`);
   const onclick = () => {
-    sorting = { name, down: active ? !sorting.down : Boolean(number) };
+    sorting = { name, down: active ? !sorting.down : Boolean(numeric) };
+    page = 0;
     draw();
     byId("table").querySelector(`th[data-name="${name}"] button`).focus();
-    announce(`Sorted by ${title}, ${sorting.down ? "descending" : "ascending"}`);
+    announce(t(sorting.down ? "table.sorted_down" : "table.sorted_up", { column: title }));
   };
   const order = active ? (sorting.down ? "descending" : "ascending") : "none";
   return el(
     "th",
-    { scope: "col", "data-name": name, "aria-sort": order, class: number ? "number" : null },
+    { scope: "col", "data-name": name, "aria-sort": order, class: numeric ? "number" : null },
     el(
       "button",
       { type: "button", onclick },
@@ -103,16 +149,14 @@ function line(row, columns, map, first) {
     change({ selected: id });
     flyToKiln(map, row);
   };
-  const cells = columns.map(({ name, show, number }) => {
+  const cells = columns.map(({ name, show, number: numeric, plain }) => {
     const value = kilns.get(row, name);
     if (name === "id") {
-      return el("th", { scope: "row" }, el("button", { type: "button", tabindex: first ? 0 : -1, onclick: open }, id));
+      const button = el("button", { type: "button", tabindex: first ? 0 : -1, onclick: open }, ltr(id));
+      return el("th", { scope: "row" }, button);
     }
-    return el(
-      "td",
-      { class: number ? "number" : null },
-      value === null || value === "" ? "–" : (show?.(value) ?? String(value)),
-    );
+    const text = value === null || value === "" ? "–" : (show?.(value) ?? String(value));
+    return el("td", { class: numeric ? "number" : null }, plain ? ltr(text) : el("bdi", {}, text));
   });
   return el("tr", { "data-id": id, "aria-current": id === state.selected ? "true" : null }, ...cells);
 }
@@ -130,21 +174,24 @@ function step(event, section) {
 }
 
 function mark(section) {
-  for (const line of section.querySelectorAll("tbody tr")) {
-    if (line.dataset.id === state.selected) line.setAttribute("aria-current", "true");
-    else line.removeAttribute("aria-current");
+  for (const one of section.querySelectorAll("tbody tr")) {
+    if (one.dataset.id === state.selected) one.setAttribute("aria-current", "true");
+    else one.removeAttribute("aria-current");
   }
 }
 
+/** Rows by the chosen column; what is not known comes last, whichever way. */
 function sorted(rows) {
   const { name, down } = sorting;
+  const numeric = COLUMNS.find((column) => column.name === name).number;
+  const { words, codes } = numeric ? {} : kilns.coded(name);
+  const keys = numeric ? kilns.numbers(name) : codes;
+  const unknown = (row) => (numeric ? Number.isNaN(keys[row]) : words[keys[row]] === "");
   const way = down ? -1 : 1;
-  const compare = (a, b) => {
-    const [one, two] = [kilns.get(a, name), kilns.get(b, name)];
-    if (one === two) return a - b;
-    if (one === null || one === "") return 1; // what is not known comes last, whichever way
-    if (two === null || two === "") return -1;
-    return one < two ? -way : way;
-  };
-  return [...rows].sort(compare);
+  const known = rows.filter((row) => !unknown(row)).sort((a, b) => way * (keys[a] - keys[b]) || a - b);
+  const rest = rows.filter(unknown);
+  const all = new Uint32Array(rows.length);
+  all.set(known);
+  all.set(rest, known.length);
+  return all;
 }

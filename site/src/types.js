@@ -1,11 +1,8 @@
 // Names and colours of kiln types. The colours are told apart by colour-blind people, on fields and on soil.
 
-const known = {
-  FCBK: { name: "Fixed chimney (FCBK)", colour: "#c8441b" },
-  CFCBK: { name: "Circular fixed chimney (CFCBK)", colour: "#8a3ffc" },
-  zigzag: { name: "Zigzag", colour: "#1668c7" },
-  clamp: { name: "Clamp", colour: "#b0146b" },
-};
+import { t } from "./words.js";
+
+const known = { FCBK: "#c8441b", CFCBK: "#8a3ffc", zigzag: "#1668c7", clamp: "#b0146b" };
 const spare = ["#00796b", "#7a4a00", "#4d5b69", "#5d7a00"];
 
 /** One entry per type in the data, in a fixed order. @param {string[]} names @returns {Map<string, {name: string, colour: string}>} */
@@ -17,7 +14,9 @@ export function typesOf(names) {
   return new Map(
     sorted.map((type) => [
       type,
-      Object.hasOwn(known, type) ? known[type] : { name: type || "Unknown type", colour: spare[next++ % spare.length] },
+      Object.hasOwn(known, type)
+        ? { name: t(`type.${type}`), colour: known[type] }
+        : { name: type || t("type.unknown"), colour: spare[next++ % spare.length] },
     ]),
   );
 }

@@ -49,7 +49,6 @@ def make_kilns(number: int = 60) -> gpd.GeoDataFrame:
                 "width_m": width,
                 "azimuth_deg": azimuth,
                 "screen_score": float(draw.uniform(0.5, 1)),
-                "first_seen": "2024-01-0" + str(1 + index % 5),
                 "last_seen": "2024-03-11" if index % 4 else "",
                 "tile": f"43RGM_{int((lon - WEST) // SIDE)}{int((lat - SOUTH) // SIDE)}",
                 "detections": 1 + index % 3,
@@ -57,11 +56,116 @@ def make_kilns(number: int = 60) -> gpd.GeoDataFrame:
                 "licence": "CC0-1.0",
                 "attribution": "kilnscan synthetic imagery",
                 "chip": "" if index % 3 == 2 else f"chips/43RGM{index:04d}0{index:05d}.jpg",
-                "schools_1km": index % 4,
-                "population_1km": None if index % 5 == 0 else 100.0 * index,
+                **impact(index, kind, lon),
             }
         )
     return gpd.GeoDataFrame(pd.DataFrame(rows), geometry=shapes, crs="EPSG:4326")
+
+
+AREAS = {"West": "Haryana", "East": "Uttar Pradesh"}
+
+
+def impact(index: int, kind: str, lon: float) -> dict[str, Any]:
+    """What `impact` says of a kiln: emissions by type, people near, rules; invented."""
+    area = "West" if lon < WEST + SIDE else "East"
+    columns: dict[str, Any] = {"country": "IND", "state": AREAS[area], "area": area}
+    columns["first_seen"] = f"{2019 + index % 5}-01-0{1 + index % 5}"
+    columns["chip_before"] = f"chips/before{index:04d}.jpg" if index % 6 == 0 else ""
+    for pollutant, tonnes in {"pm25": 4.2, "so2": 9.1, "co": 61.3, "bc": 0.35, "co2": 2411.0}.items():
+        median = tonnes * {"FCBK": 1.0, "zigzag": 0.55, "clamp": 1.8}[kind]
+        columns |= {f"{pollutant}_t": median, f"{pollutant}_t_low": median * 0.4, f"{pollutant}_t_high": median * 2.2}
+    for km in (1, 2, 5):
+        columns[f"people_{km}km"] = np.nan if index % 5 == 0 else 100.0 * index * km * km
+        columns[f"schools_{km}km"] = index % 4 * km
+        columns[f"clinics_{km}km"] = index % 2 * km
+    columns["siting"] = ("breaks", "meets", "unknown", "grandfathered")[index % 4]
+    columns["rules_broken"] = (
+        ("habitation-500" if index % 8 else "habitation-500 school-1000") if index % 4 == 0 else ""
+    )
+    return columns
+
+
+RULES = pd.DataFrame(
+    {
+        "id": ["habitation-500", "school-1000"],
+        "title": ["No kiln within 500 m of a village", "No kiln within 1 km of a school"],
+        "citation": ["Invented notification 1 of 2012, section 4(a)", "Invented notification 1 of 2012, section 4(b)"],
+        "source": ["https://example.org/rules", ""],
+        "to": ["habitation", "school"],
+        "distance_m": [500.0, 1000.0],
+    }
+)
+
+
+def make_siting(kilns: gpd.GeoDataFrame) -> pd.DataFrame:
+    """A row per kiln and rule."""
+    rows = []
+    for index, kiln in enumerate(kilns["id"]):
+        broken = str(kilns["rules_broken"].iloc[index]).split()
+        for rule, limit in (("habitation-500", 500.0), ("school-1000", 1000.0)):
+            status = "breaks" if rule in broken else kilns["siting"].iloc[index].replace("breaks", "meets")
+            rows.append(
+                (kiln, rule, status, "", limit * 0.7, limit, 0.97 if rule in broken else 0.02, f"Place {index}")
+            )
+    names = ["kiln", "rule", "status", "reason", "distance_m", "limit_m", "probability", "nearest"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def make_areas(kilns: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Two areas side by side, with sums and a column of the user's own."""
+    rows = []
+    for area, state in AREAS.items():
+        inside = kilns[kilns["area"] == area]
+        row = {"area": area, "state": state, "country": "IND", "kilns": len(inside), "area_km2": 868.0}
+        row |= {
+            name: float(inside[name].sum()) for name in kilns.columns if "_t" in name and not name.startswith("clinics")
+        }
+        rows.append(row | {"people_1km": 12000.0 + 3000 * len(rows), "air": 90.5 + 20 * len(rows)})
+    shapes = [box(WEST + x * SIDE, SOUTH, WEST + (x + 1) * SIDE, SOUTH + 2 * SIDE) for x in (0, 1)]
+    return gpd.GeoDataFrame(pd.DataFrame(rows), geometry=shapes, crs="EPSG:4326")
+
+
+def make_sources() -> gpd.GeoDataFrame:
+    """Plants of two kinds; one row may not be shown."""
+    draw = np.random.default_rng(6)
+    number = 24
+    table = {
+        "id": [f"s{index}" for index in range(number)],
+        "name": [f"Plant {index}" for index in range(number)],
+        "kind": ["coal power" if index % 3 else "cement" for index in range(number)],
+        "fuel": "coal",
+        "status": ["operating" if index % 4 else "retired" for index in range(number)],
+        "capacity": [100.0 + index for index in range(number)],
+        "capacity_unit": "MW",
+        "owner": "Somebody Ltd",
+        "country": "IND",
+        "state": "Haryana",
+        "year": [1990 + index for index in range(number)],
+        "pm25_t": 120.0,
+        "source": "Invented inventory, 2026",
+        "licence": "CC0-1.0",
+        "show": [index != 23 for index in range(number)],
+    }
+    places = draw.uniform((WEST + 0.03, SOUTH + 0.03), (WEST + 0.37, SOUTH + 0.37), (number, 2))
+    return gpd.GeoDataFrame(table, geometry=[Point(*place) for place in places], crs="EPSG:4326")
+
+
+def make_reports(kilns: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Three reports, one of them rejected."""
+    table = {
+        "id": ["r0", "r1", "r2"],
+        "date": ["2025-02-03", "2025-03-04", "2025-03-05"],
+        "saw": ["kiln", "no-kiln", "kiln"],
+        "type": ["zigzag", "", ""],
+        "working": ["yes", "", ""],
+        "kiln": [kilns["id"].iloc[3], "", kilns["id"].iloc[3]],
+        "distance_m": [12.0, np.nan, 3.0],
+        "verdict": ["confirms", "disagrees", "confirms"],
+        "decision": ["accept", "accept", "reject"],
+        "photo": ["secret.jpg", "", ""],
+    }
+    shapes = [Point(kilns["lon"].iloc[at], kilns["lat"].iloc[at]) for at in (3, 9, 3)]
+    return gpd.GeoDataFrame(table, geometry=shapes, crs="EPSG:4326")
 
 
 def make_tables(kilns: gpd.GeoDataFrame) -> dict[str, gpd.GeoDataFrame]:
@@ -114,7 +218,10 @@ META = {
     "title": "Brick kilns of the demo region",
     "synthetic": True,
     "models": [{"name": "screen-demo", "sha256": "ab" * 32, "card": "# Screen\nA forest trained on the demo."}],
-    "metrics": {"precision": 0.967, "recall": 0.951, "f1": 0.959, "n": 61},
+    "metrics": {"precision": {"value": 0.967, "ci95": [0.886, 0.991]}, "recall": 0.951, "f1": 0.959, "n": 61},
+    "emissions": ["Invented emission factors, 2026", {"name": "Set A", "citation": "Nobody 2025", "licence": "CC0"}],
+    "credits": ["People: invented raster"],
+    "version": "0.7",
     "commit": "0123abc",
     "licences": ["Atlas: CC BY 4.0", "Weights: AGPL-3.0"],
     "attribution": ["Synthetic imagery by kilnscan"],
@@ -143,24 +250,36 @@ def draw_chip(path: Path) -> None:
 
 
 WriteSite = Callable[..., Path]
+Tables = dict[str, Any]
 
 
 @pytest.fixture(scope="session")
 def write(tmp_path_factory: pytest.TempPathFactory) -> WriteSite:
     """Write a site of the given kilns and return its folder."""
 
-    def write_it(kilns: gpd.GeoDataFrame | None = None, **meta: Any) -> Path:
+    def write_it(kilns: gpd.GeoDataFrame | None = None, tables: Tables | None = None, **meta: Any) -> Path:
         work = tmp_path_factory.mktemp("atlas")
         kilns = make_kilns() if kilns is None else kilns
         (work / "thumbs").mkdir()
-        for chip in kilns["chip"]:
-            if chip:
+        for column in {"chip", "chip_before"} & set(kilns.columns):
+            for chip in set(kilns[column]) - {""}:
                 draw_chip(work / "thumbs" / Path(chip).name)
         draw_fields(work / "quicklook.jpg")
+        whole = make_kilns()
+        given = {
+            **make_tables(kilns),
+            "siting": make_siting(whole),
+            "rules": RULES,
+            "areas": make_areas(whole),
+            "area_labels": {"air": "PM2.5 in the air, µg/m³"},
+            "sources": make_sources(),
+            "reports": make_reports(whole),
+            **(tables or {}),
+        }
         write_site(
             work / "site",
-            **make_tables(kilns),
             meta={**META, **meta},
+            **given,
             quicklook=work / "quicklook.jpg",
             quicklook_bounds=tuple(META["bounds"]),
             thumbs=work / "thumbs",

@@ -8,7 +8,6 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import geopandas as gpd
-import pandas as pd
 import pyogrio
 import pytest
 from pmtiles.reader import MmapSource, Reader
@@ -17,7 +16,8 @@ from shapely import MultiPolygon, box
 from kilnscan import serve
 from kilnscan.errors import KilnscanError, TableError
 from kilnscan.publish import COLUMNS, _tippecanoe, write_geopackage, write_geoparquet, write_pmtiles
-from kilnscan.site import columnar, script, write_site
+from kilnscan.site import write_site
+from kilnscan.site_tables import script
 
 HOSTILE = "</script><script>alert(1)</script><!-- & \u2028 =1+1"
 META = {"region": "demo", "synthetic": True, "metrics": None, "bounds": [77.0, 28.0, 77.2, 28.2]}
@@ -116,19 +116,6 @@ def test_a_table_in_metres_is_refused(tmp_path: Path) -> None:
     given["kilns"] = given["kilns"].to_crs(32643)
     with pytest.raises(TableError, match="EPSG:32643"):
         write_site(tmp_path / "site", **given, meta=META)
-
-
-def test_columns_of_the_page_keep_values_and_gaps() -> None:
-    kilns = table("kilns", 4)
-    kilns["type"] = ["FCBK", "zigzag", "FCBK", "FCBK"]
-    kilns["population_1km"] = [1.0, None, 3.0, 4.0]
-    columns = columnar(kilns)["columns"]
-    assert columns["type"] == {"words": ["FCBK", "zigzag"], "codes": [0, 1, 0, 0]}
-    assert columns["population_1km"]["values"] == [1.0, None, 3.0, 4.0]
-    kilns["schools_1km"] = pd.array([1, None, 0, 2], dtype="Int64")
-    assert columnar(kilns)["columns"]["schools_1km"]["values"] == [1, None, 0, 2]
-    assert columns["id"]["values"] == ["id0", "id1", "id2", "id3"]
-    assert "geometry" not in columns
 
 
 def test_text_cannot_leave_its_script() -> None:
