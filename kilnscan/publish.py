@@ -67,7 +67,8 @@ def write_csv(path: str | Path, table: gpd.GeoDataFrame) -> None:
 
 
 def _harmless(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.lstrip().startswith(FORMULA) else value
+    risky = isinstance(value, str) and (value.startswith(FORMULA) or value.lstrip().startswith(FORMULA))
+    return f"'{value}" if risky else value
 
 
 def write_pmtiles(
