@@ -56,7 +56,7 @@ def cells(lon: np.ndarray, lat: np.ndarray, grid_m: float) -> tuple[np.ndarray, 
 
 def _kilns(kilns: gpd.GeoDataFrame, config: Public) -> tuple[gpd.GeoDataFrame, dict[str, str]]:
     """The coarse kilns, and the new name of each old one."""
-    shown = kilns[(kilns["score"] >= config.min_score).to_numpy()]
+    shown = kilns[~(kilns["score"] < config.min_score).to_numpy()]
     row, column, lon, lat = cells(shown["lon"].to_numpy(float), shown["lat"].to_numpy(float), config.grid_m)
     place = pd.DataFrame({"old": shown["id"].astype(str).to_numpy(), "row": row, "column": column})
     place["order"] = [hashlib.sha256(name.encode()).hexdigest() for name in place["old"]]

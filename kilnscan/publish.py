@@ -4,7 +4,7 @@ import gzip
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,9 +33,13 @@ COLUMNS = {
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "|")
 
 
-def check_layer(layer: str, table: gpd.GeoDataFrame) -> None:
-    """Raise TableError unless `table` has the columns of published layer `layer` and is in EPSG:4326."""
-    missing = [column for column in (*COLUMNS[layer], "geometry") if column not in table.columns]
+def check_layer(layer: str, table: gpd.GeoDataFrame, coarse: Container[str] = ()) -> None:
+    """Raise TableError unless `table` has the columns of published layer `layer` and is in EPSG:4326.
+
+    Layers in `coarse` hold what a public edition leaves of them, and need no column but their names.
+    """
+    needed = ("id",) if layer in coarse else COLUMNS.get(layer, ())
+    missing = [column for column in (*needed, "geometry") if column not in table.columns]
     if missing:
         raise TableError(f"The table of {layer} lacks the column(s) {', '.join(missing)}: remake it and publish again.")
     if table.crs is None or table.crs.to_epsg() != 4326:
