@@ -143,8 +143,9 @@ def write_geopackage(
 
 def _write_layer(path: Path, name: str, table: gpd.GeoDataFrame, kind: str) -> None:
     pyogrio.write_dataframe(
-        table, path, name, "GPKG", geometry_type=kind, promote_to_multi=kind == "MultiPolygon", DESCRIPTION=WORDS[name]
-    )
+        table, path, name, "GPKG", geometry_type=kind, promote_to_multi=kind == "MultiPolygon", DESCRIPTION=WORDS[name],
+        dataset_options={} if path.exists() else {"VERSION": "1.3"},  # of 1.4 older QGIS and GDAL warn
+    )  # fmt: skip
 
 
 def _metadata(meta: Mapping[str, Any]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Everything people open, from the atlas tables: data, the map, and what they follow from; in full and for everybody."""
+"""Everything people open, from the atlas tables: data, record and map, in full and for everybody."""
 
 import shutil
 import tempfile
@@ -99,7 +99,7 @@ def publish_atlas(
 
 
 def write_edition(edition: Edition) -> None:
-    """Write every product of an edition. Raises TableError before anything is written if a table cannot be published."""
+    """Write every product of an edition. Raises TableError, and writes nothing, if a table cannot be published."""
     for layer, table in edition.layers.items():
         check_layer(layer, table, edition.points)
     products = _write_data(edition)

@@ -201,8 +201,7 @@ def _collection(record: Record, item: Mapping[str, Any], boxes: list[list[float]
         "extent": {"spatial": {"bbox": extent}, "temporal": {"interval": [[first or None, last or None]]}},
         "summaries": {"kilnscan:synthetic": [bool(meta["synthetic"])]},
         "item_assets": {
-            key: {name: asset[name] for name in ("title", "type", "roles", "table:columns") if name in asset}
-            for key, asset in item["assets"].items()
+            key: {name: asset[name] for name in ("title", "type", "roles")} for key, asset in item["assets"].items()
         },
         "table:columns": item["properties"]["table:columns"],
         "links": [
