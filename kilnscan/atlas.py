@@ -11,9 +11,7 @@ import shapely
 from kilnscan.antimeridian import polygons
 from kilnscan.calibration import read_calibration
 from kilnscan.config import Atlas
-from kilnscan.config_impact import Exposure
 from kilnscan.errors import CatalogueError
-from kilnscan.exposure import add_exposure
 from kilnscan.files import read_json
 from kilnscan.grid import Tile, mgrs_10m, to_lonlat
 from kilnscan.kilns import DEGREE_DIGITS, build_kilns, read_detections, trace
@@ -53,7 +51,6 @@ def build_atlas(inputs: dict[str, list[str]], settings: dict[str, Any]) -> dict[
     for column, which in (("last_seen", -1), ("first_seen", 0)):
         seen_on = [(dates[kiln] or [""])[which] for kiln in kilns["id"]]
         kilns.insert(kilns.columns.get_loc("screen_score") + 1, column, pd.array(seen_on, dtype="str"))
-    kilns = add_exposure(kilns, Exposure.model_validate(settings["exposure"]))
     acquired = build_acquired(imagery.values(), tiles)
     coverage = build_coverage(tiles, seen, candidates, imagery, kilns, acquired, settings["min_clear"])
     return {

@@ -1,64 +1,70 @@
-"""Who lives and learns near each kiln."""
+"""Who lives, learns and is treated near each kiln, and near all of them together."""
 
 import geopandas as gpd
 import numpy as np
-import rasterio
-from rasterio.errors import RasterioError
-from rasterio.windows import Window
 from scipy.spatial import cKDTree
 
 from kilnscan.config_impact import Exposure
+from kilnscan.config_parts import Paths, files_named
 from kilnscan.errors import ImageryError
 from kilnscan.merge import EARTH_M, unit_vectors
-from kilnscan.tables import centres, read_vector
+from kilnscan.people import people_covered, people_within
+from kilnscan.places import read_places
 
-NEAR_M = 1000.0
+RADII_KM = (1, 2, 5)
+_RADII_M = tuple(1000.0 * km for km in RADII_KM)
 
 
 def add_exposure(kilns: gpd.GeoDataFrame, config: Exposure) -> gpd.GeoDataFrame:
-    """Add schools_1km and population_1km where the configuration has schools or a population raster.
+    """Add people, schools and clinics within 1, 2 and 5 km of each kiln, of whatever the configuration has data on.
 
-    Distances are great-circle, from the centre of the kiln (EPSG:4326). A cell of the raster counts when its centre
-    lies within 1 km. Raises VectorError or ImageryError if a file cannot be used.
+    `people_1km` and so on are whole numbers as float, NaN where no cell with data lies within 5 km; `schools_1km`,
+    `clinics_1km` and so on count distinct places (`kilnscan.places`). Distances are great-circle, on a sphere of the
+    Earth's mean radius (up to .5 % off), from `lon` and `lat` of the kiln in degrees. Numbers of neighbouring kilns
+    overlap: do not add them up, ask `people_near`. Raises VectorError or ImageryError if a file cannot be used.
     """
-    lon, lat = centres(kilns.geometry)
-    if config.schools:
-        schools = read_vector([config.schools], "table of schools")
-        tree = cKDTree(unit_vectors(*centres(schools.geometry)))
-        chord = 2 * np.sin(NEAR_M / EARTH_M / 2)
-        counts = tree.query_ball_point(unit_vectors(lon, lat), chord, return_length=True) if len(kilns) else []
-        kilns = kilns.assign(schools_1km=np.asarray(counts, dtype="int64"))
+    lon, lat = _centre(kilns)
+    columns: dict[str, np.ndarray] = {}
     if config.population:
-        kilns = kilns.assign(population_1km=_people(config.population, lon, lat))
-    return kilns
+        people = np.round(people_within(_rasters(config.population), lon, lat, _RADII_M))
+        columns |= {f"people_{km}km": people[:, k] for k, km in enumerate(RADII_KM)}
+    for name, paths in (("schools", config.schools), ("clinics", config.clinics)):
+        if paths:
+            counts = _places_near(*read_places(files_named(paths), f"table of {name}"), lon, lat)
+            columns |= {f"{name}_{km}km": counts[k] for k, km in enumerate(RADII_KM)}
+    return kilns.assign(**columns)
 
 
-def _people(path: str, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-    """People within 1 km of each place, from a raster of people per cell in EPSG:4326."""
-    try:
-        with rasterio.open(path) as source:
-            if source.crs is None or source.crs.to_epsg() != 4326:
-                raise ImageryError(f"The population raster {path} is not in EPSG:4326: warp it first, keeping its sum.")
-            return np.array([_people_near(source, x, y) for x, y in zip(lon, lat, strict=True)], dtype="float64")
-    except RasterioError as error:
-        raise ImageryError(f"The population raster {path} cannot be read: {error}.") from error
+def people_near(kilns: gpd.GeoDataFrame, config: Exposure) -> dict[str, int | None]:
+    """People within 1, 2 and 5 km of any kiln, everyone once: `people_1km`, `people_2km`, `people_5km`.
+
+    None where no raster reaches any kiln. `kilns_off_raster` counts the kilns that none reaches: people near those are
+    missing. Empty if the configuration names no raster.
+    """
+    if not config.population:
+        return {}
+    people, known = people_covered(_rasters(config.population), *_centre(kilns), _RADII_M)
+    counts: dict[str, int | None] = {
+        f"people_{km}km": round(float(people[k])) if known.any() else None for k, km in enumerate(RADII_KM)
+    }
+    return {**counts, "kilns_off_raster": int((~known).sum())}
 
 
-def _people_near(source: rasterio.DatasetReader, lon: float, lat: float) -> float:
-    north = np.degrees(NEAR_M / EARTH_M)
-    east = north / np.cos(np.radians(lat))
-    place = source.transform
-    first_column, last_column = np.clip(
-        [(lon - east - place.c) / place.a, (lon + east - place.c) / place.a + 1], 0, source.width
-    )
-    first_row, last_row = np.clip(
-        [(lat + north - place.f) / place.e, (lat - north - place.f) / place.e + 1], 0, source.height
-    )
-    rows, columns = np.arange(int(first_row), int(last_row)), np.arange(int(first_column), int(last_column))
-    if not len(rows) or not len(columns):
-        return 0.0
-    values = source.read(1, window=Window(columns[0], rows[0], len(columns), len(rows)), masked=True).filled(0)
-    x, y = np.meshgrid(place.c + (columns + 0.5) * place.a, place.f + (rows + 0.5) * place.e)
-    chord = np.linalg.norm(unit_vectors(x.ravel(), y.ravel()) - unit_vectors(np.array([lon]), np.array([lat])), axis=1)
-    near = chord <= 2 * np.sin(NEAR_M / EARTH_M / 2)
-    return float(np.round(np.maximum(values.ravel(), 0)[near].sum(dtype="float64")))
+def _centre(kilns: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
+    return kilns["lon"].to_numpy(np.float64), kilns["lat"].to_numpy(np.float64)
+
+
+def _rasters(paths: Paths) -> list[str]:
+    files = files_named(paths)
+    if not files:
+        raise ImageryError(f"`exposure.population` {paths} matches no file: check the folder and the spelling.")
+    return files
+
+
+def _places_near(east: np.ndarray, north: np.ndarray, lon: np.ndarray, lat: np.ndarray) -> list[np.ndarray]:
+    """Number of places (degrees) within each radius of each kiln."""
+    if not len(lon):
+        return [np.empty(0, np.int64) for _ in RADII_KM]
+    tree, kilns = cKDTree(unit_vectors(east, north)), unit_vectors(lon, lat)
+    chords = [2 * np.sin(radius / EARTH_M / 2) for radius in _RADII_M]
+    return [tree.query_ball_point(kilns, chord, return_length=True).astype(np.int64) for chord in chords]

@@ -1,54 +1,254 @@
-"""Everything people open, from the atlas tables: GeoPackage, GeoParquet, the map, and their provenance."""
+"""Everything people open, from the atlas tables: data, record and map, in full and for everybody."""
 
+import shutil
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import pandas as pd
+import pyarrow
+import pyogrio
 
-from kilnscan.files import read_json, write_json
-from kilnscan.pictures import write_basemap, write_chips
+from kilnscan.config_impact import Map, Public
+from kilnscan.dictionary import Column, area_columns, as_table, dictionary_of
+from kilnscan.errors import TableError
+from kilnscan.files import read_json, replacing, write_json
+from kilnscan.geopackage import WORDS, write_geopackage
+from kilnscan.pictures import Bounds, write_basemap, write_chips
 from kilnscan.provenance import commit, provenance, read_card
-from kilnscan.publish import write_geopackage, write_geoparquet
+from kilnscan.public import public_edition
+from kilnscan.publish import check_layer, write_csv, write_geoparquet, write_pmtiles
 from kilnscan.site import write_site
+from kilnscan.siting_rules import read_rules
+from kilnscan.stac_record import Product, Record, days_of, scene_links, write_record
 from kilnscan.store import Store
-from kilnscan.tables import read_table
+from kilnscan.tables import concat, read_table
 
 SENTINEL = "Contains modified Copernicus Sentinel data"
 TABLES = ("kilns", "candidates", "acquired", "coverage")
+MORE = ("areas", "sources", "reports")
+"""Layers that an atlas has if the configuration asks for them."""
+PARQUET = ("sources", "areas")
+"""Layers written as GeoParquet besides the kilns."""
+FOOTPRINT_ZOOM = 11
+"""From here on kilns are footprints in vector tiles; below they are points."""
+
+
+@dataclass(frozen=True)
+class Edition:
+    """What one edition, full or public, is made of; every product follows from it alone."""
+
+    files: Mapping[str, Path]
+    """Where products go: gpkg, geoparquet, csv, dictionary, provenance, and the folders layers, stac, site."""
+    tables: Mapping[str, pd.DataFrame]
+    meta: Mapping[str, Any]
+    dictionary: list[Column]
+    config: Mapping[str, Any]
+    """As much of the configuration as the edition tells."""
+    cards: Mapping[str, Any]
+    scenes: list[dict[str, Any]]
+    catalog: str = ""
+    """The STAC API that the scenes come from."""
+    points: tuple[str, ...] = ()
+    """Layers that are points here and polygons elsewhere."""
+    rules: pd.DataFrame | None = None
+    """Siting rules, told with their citations."""
+    map: Map = field(default_factory=Map)
+    thumbs: Path | None = None
+    basemap: tuple[Path, Bounds] | None = None
+
+    @property
+    def layers(self) -> dict[str, gpd.GeoDataFrame]:
+        """The tables with a geometry."""
+        return {name: table for name, table in self.tables.items() if isinstance(table, gpd.GeoDataFrame)}
 
 
 def publish_atlas(
     inputs: dict[str, Any], outputs: dict[str, str], config: dict[str, Any], models: dict[str, str], store: Store
 ) -> None:
-    """Write all products of a region.
+    """Write all products of a region, and those of its public edition if `outputs` names the folder `public`.
 
-    `inputs` are files: the four tables, and lists of scenes, imagery, quicklooks and evaluation. `models` are the
-    models' files by stage; chips are in `store`.
+    `inputs` are files: the four tables, lists of scenes, imagery, quicklooks and evaluation, and, if the region has
+    them, lists of one or no file of impact (kilns with what is known of them), siting, areas, sources and reports, and
+    of the planned orders (GeoJSON). `models` are the models' files by stage; chips are in `store`. Raises TableError
+    for a table that is damaged, or has a column that the data dictionary does not know.
     """
     cards = {stage: read_card(path) for stage, path in models.items()}
-    tables = {name: read_table(inputs[name]) for name in TABLES}
+    tables = read_tables(inputs)
     scenes = [read_json(path) for path in inputs["scenes"]]
-    site = Path(outputs["site"])
-    with tempfile.TemporaryDirectory(dir=site.parent) as scratch:
-        thumbs = Path(scratch) / "chips"
+    files = {name: Path(path) for name, path in outputs.items()}
+    with tempfile.TemporaryDirectory(dir=files["site"].parent) as scratch:
+        thumbs, basemap = Path(scratch) / "chips", Path(scratch) / "basemap.jpg"
         tables["kilns"] = _with_chips(tables["kilns"], inputs["imagery"], thumbs, store, config["imagery"]["show"])
-        basemap = Path(scratch) / "basemap.jpg"
         bounds = write_basemap(basemap, inputs["quicklooks"])
-        meta = _meta(config, cards, tables, inputs["evaluation"], any(entry["synthetic"] for entry in scenes))
-        write_geopackage(outputs["gpkg"], **tables, meta=meta)
-        write_geoparquet(outputs["geoparquet"], tables["kilns"])
-        record = provenance([Path(outputs["gpkg"]), Path(outputs["geoparquet"])], config, cards, scenes)
-        write_json(outputs["provenance"], record)
-        write_site(
-            site,
-            **tables,
-            meta=meta,
-            quicklook=basemap if bounds else None,
-            quicklook_bounds=bounds,
+        full = Edition(
+            files,
+            tables,
+            _meta(config, cards, tables, inputs, any(entry["synthetic"] for entry in scenes)),
+            dictionary_of(tables, area_columns(config.get("areas"))),
+            config,
+            cards,
+            scenes,
+            catalog=config["sentinel2"].get("catalog") or "",
+            rules=_rules(config["siting"]["rules"], tables["siting"]) if "siting" in tables else None,
+            map=Map.model_validate(config["map"]),
             thumbs=thumbs,
-            downloads=[outputs["gpkg"], outputs["geoparquet"], outputs["provenance"]],
+            basemap=(basemap, bounds) if bounds else None,
         )
+        write_edition(full)
+    if "public" in files:
+        write_edition(for_everybody(full, Public.model_validate(config["public"]), files["public"]))
+
+
+def write_edition(edition: Edition) -> None:
+    """Write every product of an edition. Raises TableError, and writes nothing, if a table cannot be published."""
+    for layer, table in edition.layers.items():
+        check_layer(layer, table, edition.points)
+    products = _write_data(edition)
+    record = provenance(
+        [product.path for product in products], dict(edition.config), dict(edition.cards), edition.scenes
+    )
+    write_json(edition.files["provenance"], record)
+    products.append(Product("provenance", edition.files["provenance"], "What the products follow from", ("metadata",)))
+    _write_map(edition, [product.path for product in products if product.path.parent == edition.files["gpkg"].parent])
+    products.append(Product("map", edition.files["site"] / "index.html", "The map", ("overview",)))
+    told = Record(
+        edition.meta,
+        record,
+        _lineage(edition),
+        days_of(edition.scenes, edition.layers["kilns"]),
+        edition.layers["coverage"],
+        scene_links(edition.scenes, edition.catalog),
+    )
+    write_record(edition.files["stac"], told, products, edition.dictionary)
+
+
+def for_everybody(full: Edition, config: Public, folder: Path) -> Edition:
+    """The public edition of a full one: coarse, without pictures, and without paths of the machine that made it."""
+    tables = public_edition(full.tables, config)
+    told = {"region": {key: full.config["region"][key] for key in ("name", "title")}, "public": config.model_dump()}
+    scenes = [
+        entry | {"mosaics": [{"content": m["content"]} for m in entry.get("mosaics", [])]} for entry in full.scenes
+    ]
+    extra = [entry for entry in full.dictionary if entry.layer == "areas"]
+    return Edition(
+        files_in(folder),
+        tables,
+        {**full.meta, "public": True},
+        dictionary_of(tables, extra),
+        told,
+        full.cards,
+        scenes,
+        catalog=full.catalog,
+        rules=full.rules,
+        map=full.map,
+        points=("kilns",),
+    )
+
+
+def files_in(folder: Path) -> dict[str, Path]:
+    """Where an edition's products are, below a folder of its own, laid out as results/<region>/ is."""
+    names = {
+        "gpkg": "kilns.gpkg",
+        "geoparquet": "kilns.geoparquet",
+        "csv": "kilns.csv",
+        "dictionary": "data_dictionary.csv",
+        "provenance": "provenance.json",
+        "layers": "layers",
+    }
+    return {key: folder / "atlas" / name for key, name in names.items()} | {
+        name: folder / name for name in ("stac", "site")
+    }
+
+
+def read_tables(inputs: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """The tables of an atlas: the four that each has, and those that are there of the others."""
+    tables: dict[str, pd.DataFrame] = {name: read_table(inputs[name]) for name in TABLES}
+    if inputs.get("impact"):
+        tables["kilns"] = read_table(inputs["impact"][0])
+    tables |= {name: read_table(inputs[name][0]) for name in MORE if inputs.get(name)}
+    if inputs.get("orders"):
+        tables["orders"] = _read_orders(inputs["orders"])
+    if inputs.get("siting"):
+        tables["siting"] = _read_plain(inputs["siting"][0])
+    return tables
+
+
+def _read_plain(path: str) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
+        raise TableError(f"The table {path} is damaged ({error}): delete it and run again.") from error
+
+
+def _read_orders(paths: list[str]) -> gpd.GeoDataFrame:
+    try:
+        tables = [gpd.read_file(path) for path in sorted(paths)]
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+        raise TableError(f"The planned orders cannot be read ({error}): run `snakemake plan` again.") from error
+    return concat(tables).sort_values(["product", "order"]).reset_index(drop=True)
+
+
+def _write_data(edition: Edition) -> list[Product]:
+    """Write tables and layers in every format; what was written."""
+    files, kilns = edition.files, edition.layers["kilns"]
+    write_geopackage(files["gpkg"], edition.tables, edition.meta, edition.dictionary, edition.points)
+    write_geoparquet(files["geoparquet"], kilns)
+    write_csv(files["csv"], kilns)
+    with replacing(files["dictionary"]) as temporary:
+        as_table(edition.dictionary).to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+    products = [
+        Product("geopackage", files["gpkg"], "All layers, for QGIS", layer="kilns"),
+        Product("kilns", files["geoparquet"], "Brick kilns, for Python, R and DuckDB", layer="kilns"),
+        Product("kilns-csv", files["csv"], "Brick kilns, as text", layer="kilns"),
+        Product("dictionary", files["dictionary"], WORDS["data_dictionary"], ("metadata",)),
+    ]
+    return products + _write_layers(edition)
+
+
+def _write_layers(edition: Edition) -> list[Product]:
+    """Write vector tiles of every layer, and GeoParquet of some, into a folder of their own."""
+    folder, products = edition.files["layers"], []
+    shutil.rmtree(folder, ignore_errors=True)
+    for layer, table in edition.layers.items():
+        if layer in PARQUET:
+            path = folder / f"{layer}.geoparquet"
+            write_geoparquet(path, table)
+            products.append(Product(layer, path, WORDS[layer], layer=layer))
+        path = folder / f"{layer}.pmtiles"
+        footprints = layer == "kilns" and layer not in edition.points
+        write_pmtiles(path, table, layer, points_below=FOOTPRINT_ZOOM if footprints else 0)
+        products.append(Product(f"{layer}-tiles", path, f"{WORDS[layer]}, as vector tiles", ("data", "visual"), layer))
+    return products
+
+
+def _write_map(edition: Edition, downloads: list[Path]) -> None:
+    """Write the map of an edition; layers that it lacks are left out."""
+    picture, bounds = edition.basemap or (None, None)
+    tables, areas = edition.tables, edition.config.get("areas") or {}
+    write_site(
+        edition.files["site"],
+        **{layer: tables.get(layer) for layer in (*TABLES, "siting", "areas")},
+        sources=_shown(tables.get("sources")),
+        reports=_shown(tables.get("reports")),
+        meta=edition.meta,
+        rules=edition.rules,
+        area_labels={name: words for table in areas.get("tables", []) for name, words in table["labels"].items()},
+        settings=edition.map,
+        quicklook=picture,
+        quicklook_bounds=bounds,
+        thumbs=edition.thumbs,
+        downloads=downloads,
+    )
+
+
+def _shown(table: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame | None:
+    """Rows that may be published."""
+    return table if table is None else table[table["show"]].reset_index(drop=True)
 
 
 def _with_chips(
@@ -66,17 +266,30 @@ def _with_chips(
     return kilns
 
 
+def _lineage(edition: Edition) -> str:
+    days = {day["date"] for entry in edition.scenes for day in entry["dates"]}
+    tiles = len(edition.scenes)
+    models = ", ".join(f"{stage} {card['name']}" for stage, card in edition.cards.items())
+    coarse = " Then kilns were moved to the middle of a grid cell." if edition.meta.get("public") else ""
+    return (
+        f"Sentinel-2 imagery of {len(days)} day(s) over {tiles} tile(s) was screened, what stood out was looked at in "
+        f"imagery under the licence(s) {'; '.join(edition.meta['licences'])}, and boxes seen twice were merged. "
+        f"Models: {models}. Scenes and packages: provenance.json.{coarse}"
+    )
+
+
 def _meta(
     config: dict[str, Any],
     cards: dict[str, Any],
-    tables: dict[str, gpd.GeoDataFrame],
-    evaluation: list[str],
+    tables: dict[str, pd.DataFrame],
+    inputs: Mapping[str, Any],
     synthetic: bool,
 ) -> dict[str, Any]:
-    measured = read_json(evaluation[0]) if evaluation else None
+    measured = read_json(inputs["evaluation"][0]) if inputs["evaluation"] else None
+    facts = read_json(inputs["facts"]) if inputs.get("facts") else {}
     metrics = measured and {
-        "precision": measured["atlas"]["precision"]["value"],
-        "recall": measured["atlas"]["recall"]["value"],
+        "precision": measured["atlas"]["precision"],
+        "recall": measured["atlas"]["recall"],
         "f1": measured["atlas"]["f1"],
         "n": measured["reference_kilns"],
     }
@@ -89,5 +302,28 @@ def _meta(
         "commit": commit(),
         "licences": sorted({config["imagery"]["licence"], *([] if synthetic else [SENTINEL])}),
         "attribution": [config["imagery"]["attribution"]],
+        "credits": _credits(config),
+        "emissions": [{"name": entry["set"], "citation": entry["source"]} for entry in facts.get("factors", [])],
+        "people": facts.get("people", {}),
+        "version": version("kilnscan"),
         "bounds": [round(float(value), 6) for value in tables["coverage"].total_bounds],
     }
+
+
+def _rules(path: str, siting: pd.DataFrame) -> pd.DataFrame:
+    """The rules of the table that some kiln was asked by."""
+    asked = set(siting["rule"])
+    return pd.DataFrame([rule.model_dump(mode="json") for rule in read_rules(path) if rule.id in asked])
+
+
+def _credits(config: Mapping[str, Any]) -> list[str]:
+    """Who must be named for what was brought besides imagery, each once, in the order of the configuration."""
+    areas = config.get("areas") or {}
+    named = [
+        *config.get("exposure", {}).get("credit", []),
+        areas.get("credit", ""),
+        *(table["credit"] for table in areas.get("tables", [])),
+        *(places["credit"] for places in config.get("siting", {}).get("places", [])),
+        *(": ".join(filter(None, (entry["source"], entry["licence"]))) for entry in config.get("sources", [])),
+    ]
+    return list(dict.fromkeys(filter(None, named)))

@@ -1,21 +1,18 @@
-"""Publish an atlas as one GeoPackage, GeoParquet tables and PMTiles archives; the same tables give the same bytes."""
+"""Check published layers, and write GeoParquet, CSV and PMTiles; the same tables give the same bytes."""
 
 import gzip
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Container, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import pandas as pd
-import pyogrio
 from pmtiles.tile import Compression, TileType
 from pmtiles.writer import Writer
-from shapely import to_geojson
+from shapely import Geometry, point_on_surface, to_geojson, to_wkt
 
 from kilnscan.errors import KilnscanError, TableError
 from kilnscan.files import replacing
@@ -33,50 +30,22 @@ COLUMNS = {
     ),
 }
 """The columns each published layer must have, besides its geometry; a layer may have more."""
-
-# GeoPackage stamps every layer with the time of writing. A constant keeps the bytes a function of the content.
-STAMP = "2000-01-01T00:00:00.000Z"
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "|")
 
 
-def check_layer(layer: str, table: gpd.GeoDataFrame) -> None:
-    """Raise TableError unless `table` has the columns of published layer `layer` and is in EPSG:4326."""
-    missing = [column for column in (*COLUMNS[layer], "geometry") if column not in table.columns]
+def check_layer(layer: str, table: gpd.GeoDataFrame, coarse: Container[str] = ()) -> None:
+    """Raise TableError unless `table` has the columns of published layer `layer` and is in EPSG:4326.
+
+    Layers in `coarse` hold what a public edition leaves of them, and need no column but their names.
+    """
+    needed = ("id",) if layer in coarse else COLUMNS.get(layer, ())
+    missing = [column for column in (*needed, "geometry") if column not in table.columns]
     if missing:
         raise TableError(f"The table of {layer} lacks the column(s) {', '.join(missing)}: remake it and publish again.")
     if table.crs is None or table.crs.to_epsg() != 4326:
         raise TableError(
             f"The table of {layer} has the CRS {table.crs}: published tables are in EPSG:4326; convert it."
         )
-
-
-def write_geopackage(
-    path: str | Path,
-    kilns: gpd.GeoDataFrame,
-    candidates: gpd.GeoDataFrame,
-    acquired: gpd.GeoDataFrame,
-    coverage: gpd.GeoDataFrame,
-    meta: Mapping[str, Any],
-) -> None:
-    """Write one GeoPackage with a layer per table and a plain table `metadata` of keys and JSON values.
-
-    All tables are in EPSG:4326. Raises TableError if one lacks a column, KilnscanError if GDAL cannot write.
-    """
-    layers = {"kilns": kilns, "candidates": candidates, "acquired": acquired, "coverage": coverage}
-    for layer, table in layers.items():
-        check_layer(layer, table)
-    values = [json.dumps(meta[key], sort_keys=True, ensure_ascii=False) for key in sorted(meta)]
-    metadata = pd.DataFrame({"key": sorted(meta), "value": values}, dtype=object)
-    with replacing(path) as temporary, _gdal_clock_stopped():
-        try:
-            for layer, table in layers.items():
-                # acquired and coverage mix Polygon with MultiPolygon, which one layer may not
-                kind = "Polygon" if layer in ("kilns", "candidates") else "MultiPolygon"
-                pyogrio.write_dataframe(
-                    table, temporary, layer, "GPKG", geometry_type=kind, promote_to_multi=kind == "MultiPolygon"
-                )
-            pyogrio.write_dataframe(metadata, temporary, "metadata", "GPKG")
-        except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, RuntimeError) as error:
-            raise KilnscanError(f"Cannot write the GeoPackage {path}: {error}. Check free space and rights.") from error
 
 
 def write_geoparquet(path: str | Path, table: gpd.GeoDataFrame) -> None:
@@ -87,10 +56,37 @@ def write_geoparquet(path: str | Path, table: gpd.GeoDataFrame) -> None:
         )
 
 
-def write_pmtiles(path: str | Path, table: gpd.GeoDataFrame, layer: str, minzoom: int = 0, maxzoom: int = 13) -> None:
+def write_csv(path: str | Path, table: gpd.GeoDataFrame) -> None:
+    """Write a table as CSV in UTF-8, its geometry as well-known text in the last column, `wkt` (1e-7 degrees).
+
+    Text that a spreadsheet would take for a formula gets an apostrophe in front.
+    """
+    plain = pd.DataFrame(table.drop(columns=table.geometry.name))
+    for name in plain.columns:
+        if not pd.api.types.is_numeric_dtype(plain[name]):
+            plain[name] = [_harmless(value) for value in plain[name]]
+    plain["wkt"] = to_wkt(table.geometry.to_numpy(), rounding_precision=7)
+    with replacing(path) as temporary:
+        plain.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def _harmless(value: object) -> object:
+    risky = isinstance(value, str) and (value.startswith(FORMULA) or value.lstrip().startswith(FORMULA))
+    return f"'{value}" if risky else value
+
+
+def write_pmtiles(
+    path: str | Path,
+    table: gpd.GeoDataFrame,
+    layer: str,
+    minzoom: int = 0,
+    maxzoom: int = 13,
+    points_below: int = 0,
+) -> None:
     """Write a table (EPSG:4326) as one PMTiles archive of vector tiles of the layer `layer`; zoom 13 keeps metres.
 
-    An empty table gives a valid archive that holds one empty tile. Raises KilnscanError if tippecanoe fails.
+    Below the zoom `points_below` polygons, which would be too small to see, are points. An empty table gives a valid
+    archive that holds one empty tile. Raises KilnscanError if tippecanoe fails.
     """
     table = table[~(table.geometry.is_empty | table.geometry.isna())]  # a tile may have acquired nothing
     with replacing(path) as temporary:
@@ -98,12 +94,12 @@ def write_pmtiles(path: str | Path, table: gpd.GeoDataFrame, layer: str, minzoom
             _write_empty_pmtiles(temporary, layer)
             return
         rows = temporary.with_suffix(".geojsonl")
-        rows.write_text("".join(_geojson_lines(table)), encoding="utf-8")
+        rows.write_text("".join(_geojson_lines(table, points_below)), encoding="utf-8")
         # tippecanoe stores its command line in the archive: relative names keep machine paths out of it
         command = [
             *("tippecanoe", "--quiet", "--output", temporary.name, "--layer", layer, "--name", layer),
             *("--minimum-zoom", str(minzoom), "--maximum-zoom", str(maxzoom)),
-            *("--drop-densest-as-needed", "--no-tile-stats"),
+            *("--drop-rate", "1", "--drop-densest-as-needed", "--no-tile-stats"),
             *("--temporary-directory", ".", "--projection", "EPSG:4326", rows.name),
         ]
         done = subprocess.run(  # noqa: S603, the program is the wheel's own and no shell reads the names
@@ -120,13 +116,20 @@ def write_pmtiles(path: str | Path, table: gpd.GeoDataFrame, layer: str, minzoom
             raise KilnscanError(f"tippecanoe could not write {path}: {said}. Check free space and the table {layer}.")
 
 
-def _geojson_lines(table: gpd.GeoDataFrame) -> Iterator[str]:
-    """One GeoJSON feature per row; missing values are left out, since vector tiles cannot hold them."""
+def _geojson_lines(table: gpd.GeoDataFrame, points_below: int) -> Iterator[str]:
+    """One GeoJSON feature per row and shape; missing values are left out, since vector tiles cannot hold them."""
     columns = [column for column in table.columns if column != table.geometry.name]
     properties = table[columns].astype(object).where(table[columns].notna(), None).to_dict("records")
-    for values, shape in zip(properties, to_geojson(table.geometry.to_numpy()), strict=True):
-        kept = {key: value for key, value in values.items() if value is not None}
-        yield f'{{"type":"Feature","properties":{json.dumps(kept, default=str)},"geometry":{shape}}}\n'
+    shapes = table.geometry.to_numpy()
+    for place, values in enumerate(properties):
+        kept = json.dumps({key: value for key, value in values.items() if value is not None}, default=str)
+        if points_below:
+            yield _feature(kept, point_on_surface(shapes[place]), f'"maxzoom":{points_below - 1}')
+        yield _feature(kept, shapes[place], f'"minzoom":{points_below}')
+
+
+def _feature(properties: str, shape: Geometry, zooms: str) -> str:
+    return f'{{"type":"Feature","tippecanoe":{{{zooms}}},"properties":{properties},"geometry":{to_geojson(shape)}}}\n'
 
 
 def _write_empty_pmtiles(path: Path, layer: str) -> None:
@@ -144,13 +147,3 @@ def _tippecanoe() -> Path:
     if package is None or package.origin is None:
         raise KilnscanError("The package tippecanoe is not installed: install the pinned environment with `make env`.")
     return Path(package.origin).parent / "bin" / "tippecanoe"
-
-
-@contextmanager
-def _gdal_clock_stopped() -> Iterator[None]:
-    before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": STAMP})
-    try:
-        yield
-    finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})

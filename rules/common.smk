@@ -32,6 +32,15 @@ def check_files(key, paths):
     send(key, paths)
 
 
+def report_photos(settings):
+    """Photos that `ground_reports` names folders of, in a fixed order; links count for nothing."""
+    folders = [
+        Path(reports.photos) for reports in settings.ground_reports if reports.photos
+    ]
+    files = (path for folder in folders for path in sorted(folder.rglob("*")))
+    return [str(path) for path in files if path.is_file() and not path.is_symlink()]
+
+
 def check_answers(answers):
     """Raise ConfigError if answers do not exist or lie where the workflow would overwrite them."""
     for answer in answers:
@@ -70,7 +79,8 @@ try:
         check_files("sources", source.files or [source.path])
     for reports in settings.ground_reports:
         check_files("ground_reports", reports.files or [reports.path])
-        check_files("ground_reports.review", filter(None, [reports.review]))
+        check_files("ground_reports", filter(None, [reports.review, reports.key]))
+        send("ground_reports.photos", report_photos(settings))
     check_files("map", settings.map.files)
     send("region.aoi", [settings.region.aoi])
     send("screen.model", [settings.screen.model])
@@ -171,6 +181,7 @@ UNPUBLISHED = {
     "tiling": True,
     "review": True,
     "plan": True,
+    "ground_reports": True,
     "imagery": {"budget", "requests_per_second"},
 }
 """Parts of the configuration that no product depends on."""
@@ -314,12 +325,28 @@ def source_files():
 
 
 def report_files():
-    """Exports of ground reports, and what was decided of them."""
-    return [
-        file
+    """Files that `ground_reports` names: exports, reviews and keys."""
+    named = [
+        path
         for reports in settings.ground_reports
-        for file in (*reports.files, *filter(None, [reports.review]))
+        for path in (*reports.files, reports.review, reports.key)
     ]
+    return list(dict.fromkeys(filter(None, named)))
+
+
+def planned_orders():
+    """Orders of `snakemake plan`, if it has run: they go into the GeoPackage."""
+    folder = Path("results") / settings.region.name / "plan"
+    return (
+        []
+        if storage_prefix()
+        else [str(path) for path in sorted(folder.glob("*.geojson"))]
+    )
+
+
+def if_asked(section, file):
+    """A file of the atlas, if the configuration asks for it."""
+    return [f"<results>/atlas/{file}"] if section else []
 
 
 def evaluation(wildcards):

@@ -7,25 +7,6 @@ for people, rejected.csv, decisions.parquet for `reference` and `train`, photos/
 """
 
 
-def report_files():
-    """Files that `ground_reports` names: exports, reviews and keys."""
-    named = [
-        path
-        for reports in settings.ground_reports
-        for path in (*reports.files, reports.review, reports.key)
-    ]
-    return list(dict.fromkeys(filter(None, named)))
-
-
-def report_photos():
-    """Photos that `ground_reports` names folders of, in a fixed order; links count for nothing."""
-    folders = [
-        Path(reports.photos) for reports in settings.ground_reports if reports.photos
-    ]
-    files = (path for folder in folders for path in sorted(folder.rglob("*")))
-    return [str(path) for path in files if path.is_file() and not path.is_symlink()]
-
-
 rule ground_reports:
     """Read, check and match the reports of volunteers."""
     input:
@@ -49,7 +30,7 @@ rule ground_reports:
         tiles=list(specs.values()),
         reports=[reports.model_dump() for reports in settings.ground_reports],
         types=settings.kiln_types,
-        content=content(*report_files(), *report_photos()),
+        content=content(*report_files(), *report_photos(settings)),
         code=code_of("read_ground_reports"),
     script:
         "../scripts/read_ground_reports.py"

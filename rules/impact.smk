@@ -1,10 +1,8 @@
-"""Impact: what each kiln emits, who lives near it, and which rules it breaks; other sources; reports from the ground.
+"""Impact: what each kiln emits, who lives near it, and which rules it breaks; other sources beside it.
 
-Needs: the kilns of the atlas; config `exposure`, `areas`, `emissions`, `siting`, and `sources` and `ground_reports` if
-there are any.
+Needs: the kilns of the atlas; config `exposure`, `areas`, `emissions`, `siting`, and `sources` if there are any.
 Makes: <results>/atlas/impact.parquet (the kilns, told all of that), siting.parquet (a row per kiln and rule),
-areas.parquet (sums by administrative area); sources.parquet and sources_rejected.csv; reports.parquet, and in
-<results>/reports/ review.csv, rejected.csv, decisions.parquet and photos/.
+areas.parquet (sums by administrative area), impact.json (the region's sums); sources.parquet, sources_rejected.csv.
 """
 
 

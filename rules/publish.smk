@@ -1,15 +1,27 @@
 """Publish: what people open.
 
-Needs: the atlas tables and the tiles' small pictures.
-Makes: <results>/atlas/kilns.gpkg, kilns.geoparquet; <results>/site/ (the map, with PMTiles and pictures); provenance
-beside both.
+Needs: the atlas tables, what is told of the kilns, and the tiles' small pictures.
+Makes: <results>/atlas/kilns.gpkg, .geoparquet and .csv, data_dictionary.csv, provenance.json, layers/ (vector tiles and
+GeoParquet by layer); <results>/stac/; <results>/site/ (the map); the same below <results>/public/ for everybody, coarse,
+if config `public` asks for it.
 """
 
 MODELS = [settings.screen.model, settings.detect.model]
+SITE = sorted(
+    str(path)
+    for pattern in ("site/dist/*", "site/languages/*", "facts/columns.csv")
+    for path in Path(workflow.basedir).glob(pattern)
+)
+"""What the map and the data dictionary are made of besides the atlas."""
+PUBLIC = (
+    {"public": directory(f"<results>/{settings.public.name}")}
+    if settings.public
+    else {}
+)
 
 
 rule publish:
-    """Write the GeoPackage, the GeoParquet and the map."""
+    """Write the GeoPackage, other formats, the record and the map, in full and for everybody."""
     input:
         kilns="<results>/atlas/kilns.parquet",
         candidates="<results>/atlas/candidates.parquet",
@@ -20,11 +32,24 @@ rule publish:
         seen=per_tile("seen.json"),
         quicklooks=ancient(per_tile("quicklook.tif")),
         evaluation=evaluation,
+        impact=["<results>/atlas/impact.parquet"],
+        facts="<results>/atlas/impact.json",
+        siting=["<results>/atlas/siting.parquet"],
+        areas=if_asked(settings.areas, "areas.parquet"),
+        sources=if_asked(settings.sources, "sources.parquet"),
+        reports=if_asked(settings.ground_reports, "reports.parquet"),
+        orders=planned_orders(),
+        words=local_files(settings.map.files),
         models=[outside(settings.screen.model), outside(settings.detect.model)],
     output:
+        **PUBLIC,
         gpkg="<results>/atlas/kilns.gpkg",
         geoparquet="<results>/atlas/kilns.geoparquet",
+        csv="<results>/atlas/kilns.csv",
+        dictionary="<results>/atlas/data_dictionary.csv",
         provenance="<results>/atlas/provenance.json",
+        layers=directory("<results>/atlas/layers"),
+        stac=directory("<results>/stac"),
         site=directory("<results>/site"),
     log:
         "<logs>/publish.log",
@@ -42,10 +67,12 @@ rule publish:
                 path
                 for model in MODELS
                 for path in (model, Path(model).with_suffix(".md"))
-            ]
+            ],
+            settings.siting.rules,
+            *settings.map.files,
         ),
         store=STORE,
-        site=content_name(f"{workflow.basedir}/site/dist/app.js"),
+        site=[content_name(path) for path in SITE],
         code=code_of("publish_atlas"),
     script:
         "../scripts/publish_atlas.py"

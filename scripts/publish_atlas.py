@@ -9,9 +9,25 @@ def main(inputs: dict, outputs: dict, params: dict) -> None:
     publish_atlas(inputs, outputs, params["config"], params["models"], open_store(params["store"]))
 
 
+def _files(value: object) -> list[str]:
+    """Files of a named input, of which Snakemake gives one as text and several as a list."""
+    return [value] if isinstance(value, str) else list(value or [])
+
+
 if "snakemake" in globals():
     with job(snakemake):
-        lists = ("scenes", "imagery", "quicklooks", "evaluation")
-        inputs = {name: snakemake.input[name] for name in ("kilns", "candidates", "acquired", "coverage")}
-        inputs |= {name: list(snakemake.input.get(name) or []) for name in lists}
+        lists = (
+            "scenes",
+            "imagery",
+            "quicklooks",
+            "evaluation",
+            "impact",
+            "siting",
+            "areas",
+            "sources",
+            "reports",
+            "orders",
+        )
+        inputs = {name: snakemake.input[name] for name in ("kilns", "candidates", "acquired", "coverage", "facts")}
+        inputs |= {name: _files(snakemake.input.get(name)) for name in lists}
         main(inputs, dict(snakemake.output), dict(snakemake.params))

@@ -2,22 +2,33 @@
 
 import gzip
 import json
+import sqlite3
 import subprocess
 import threading
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import geopandas as gpd
+import pandas as pd
 import pyogrio
 import pytest
-from pmtiles.reader import MmapSource, Reader
-from shapely import MultiPolygon, box
+from mapbox_vector_tile import decode
+from pmtiles.reader import MmapSource, Reader, all_tiles
+from shapely import MultiPolygon, box, from_wkt
 
 from kilnscan import serve
+from kilnscan.dictionary import dictionary_of
 from kilnscan.errors import KilnscanError, TableError
-from kilnscan.publish import COLUMNS, _tippecanoe, write_geopackage, write_geoparquet, write_pmtiles
+from kilnscan.geopackage import KINDS, write_geopackage
+from kilnscan.products import write_edition
+from kilnscan.publish import COLUMNS, _tippecanoe, write_csv, write_geoparquet, write_pmtiles
 from kilnscan.site import write_site
 from kilnscan.site_tables import script
+from kilnscan.styles import SPARE, TYPES, style_of
+from tests.conftest import ROOT
+from tests.published import edition, layer, layers
 
 HOSTILE = "</script><script>alert(1)</script><!-- & \u2028 =1+1"
 META = {"region": "demo", "synthetic": True, "metrics": None, "bounds": [77.0, 28.0, 77.2, 28.2]}
@@ -52,10 +63,10 @@ def value_of(site: Path, name: str) -> object:
 def test_geopackage_holds_every_layer_and_its_metadata(tmp_path: Path) -> None:
     given = tables()
     given["acquired"].loc[0, "geometry"] = MultiPolygon([box(77, 28, 77.1, 28.1), box(77.2, 28, 77.3, 28.1)])
-    write_geopackage(tmp_path / "kilns.gpkg", **given, meta=META)
-    for layer in COLUMNS:
-        read = pyogrio.read_dataframe(tmp_path / "kilns.gpkg", layer=layer)
-        assert list(read.columns) == list(given[layer].columns)
+    write_geopackage(tmp_path / "kilns.gpkg", given, META)
+    for name in COLUMNS:
+        read = pyogrio.read_dataframe(tmp_path / "kilns.gpkg", layer=name)
+        assert list(read.columns) == list(given[name].columns)
         assert len(read) == 3
         assert read.crs.to_epsg() == 4326
     metadata = pyogrio.read_dataframe(tmp_path / "kilns.gpkg", layer="metadata")
@@ -64,7 +75,7 @@ def test_geopackage_holds_every_layer_and_its_metadata(tmp_path: Path) -> None:
 
 def test_products_are_the_same_bytes_in_another_folder(tmp_path: Path) -> None:
     for name in ("one", "another"):
-        write_geopackage(tmp_path / name / "a.gpkg", **tables(), meta=META)
+        write_geopackage(tmp_path / name / "a.gpkg", tables(), META)
         write_geoparquet(tmp_path / name / "a.parquet", table("kilns"))
         write_pmtiles(tmp_path / name / "a.pmtiles", table("candidates"), "candidates")
         write_site(tmp_path / name / "site", **tables(), meta=META)
@@ -81,10 +92,75 @@ def test_geoparquet_keeps_rows_columns_and_crs(tmp_path: Path, rows: int) -> Non
 
 
 def test_an_atlas_without_kilns_is_published_too(tmp_path: Path) -> None:
-    write_geopackage(tmp_path / "kilns.gpkg", **tables(0), meta=META)
-    assert {layer for layer, _ in pyogrio.list_layers(tmp_path / "kilns.gpkg")} == {*COLUMNS, "metadata"}
+    write_geopackage(tmp_path / "kilns.gpkg", tables(0), META)
+    assert {layer for layer, _ in pyogrio.list_layers(tmp_path / "kilns.gpkg")} == {
+        *COLUMNS,
+        "metadata",
+        "data_dictionary",
+        "layer_styles",
+    }
     write_site(tmp_path / "site", **tables(0), meta=META)
     assert value_of(tmp_path / "site", "kilns")["length"] == 0
+
+
+def test_an_edition_is_the_same_bytes_in_another_folder(tmp_path: Path) -> None:
+    for name in ("one", "another"):
+        write_edition(edition(tmp_path / name))
+    one = bytes_of(tmp_path / "one")
+    assert one == bytes_of(tmp_path / "another")
+    assert {f"atlas/layers/{name}.pmtiles" for name in layers() if name != "siting"} <= set(one)
+    assert {"atlas/layers/sources.geoparquet", "atlas/layers/areas.geoparquet", "stac/collection.json"} <= set(one)
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_geopackage_describes_and_styles_every_layer(tmp_path: Path, rows: int) -> None:
+    given = layers(rows)
+    write_geopackage(tmp_path / "a.gpkg", given, META, dictionary_of(given))
+    with closing(sqlite3.connect(tmp_path / "a.gpkg")) as base:
+        described = set(base.execute("SELECT table_name, column_name FROM gpkg_data_columns"))
+        styles = dict(base.execute("SELECT f_table_name, styleQML FROM layer_styles WHERE useAsDefault"))
+        kinds = dict(base.execute("SELECT table_name, data_type FROM gpkg_contents"))
+        columns = {(name, row[1]) for name in given for row in base.execute(f'PRAGMA table_info("{name}")')}
+        records = base.execute("SELECT md_scope, metadata FROM gpkg_metadata").fetchall()
+        checked = base.execute("PRAGMA integrity_check").fetchall()
+    assert described == {entry for entry in columns if entry[1] != "fid"}
+    assert set(styles) == set(KINDS)
+    assert {name for name, kind in kinds.items() if kind == "attributes"} == {
+        *("siting", "metadata", "data_dictionary", "layer_styles"),
+    }
+    assert [scope for scope, _ in records] == ["dataset"]
+    assert json.loads(records[0][1])["dcterms:identifier"] == "demo"
+    assert checked == [("ok",)]
+    for style in styles.values():
+        ET.fromstring(style.partition("\n")[2])  # noqa: S314 (our own text)
+
+
+def test_geopackage_keeps_the_version_of_the_sqlite_that_is_pinned(tmp_path: Path) -> None:
+    pyogrio.write_dataframe(table("kilns"), tmp_path / "bare.gpkg", "kilns", "GPKG")
+    write_geopackage(tmp_path / "a.gpkg", tables(), META)
+    assert (tmp_path / "a.gpkg").read_bytes()[96:100] == (tmp_path / "bare.gpkg").read_bytes()[96:100]
+
+
+def test_hostile_text_stays_text_in_styles() -> None:
+    kilns = layer("kilns").assign(type=[HOSTILE, "FCBK", "\x00<b>"])
+    root = ET.fromstring(style_of("kilns", kilns, points=False).partition("\n")[2])  # noqa: S314
+    categories = {one.get("value"): one.get("label") for one in root.iter("category")}
+    assert categories == {"FCBK": "Fixed chimney (FCBK)", HOSTILE: HOSTILE, "<b>": "<b>"}
+
+
+def test_styles_have_the_colours_of_the_map() -> None:
+    page = (ROOT / "site/src/types.js").read_text()
+    assert [colour for colour in (*(colour for _, colour in TYPES.values()), *SPARE) if colour not in page] == []
+
+
+def test_csv_is_text_that_no_spreadsheet_runs(tmp_path: Path) -> None:
+    kilns = layer("kilns").assign(area=["=1+1", " @SUM(A1)", 'Dhāka, "north"'], score=[-0.5, 0.1, None])
+    write_csv(tmp_path / "kilns.csv", kilns)
+    read = pd.read_csv(tmp_path / "kilns.csv")
+    assert list(read.columns) == [*kilns.columns.drop("geometry"), "wkt"]
+    assert read["area"].tolist() == ["'=1+1", "' @SUM(A1)", 'Dhāka, "north"']
+    assert read["score"].tolist()[:2] == [-0.5, 0.1]
+    assert from_wkt(read["wkt"][0]).equals_exact(kilns.geometry[0], 1e-7)
 
 
 def test_pmtiles_hold_every_feature_at_the_last_zoom(tmp_path: Path) -> None:
@@ -93,6 +169,16 @@ def test_pmtiles_hold_every_feature_at_the_last_zoom(tmp_path: Path) -> None:
     decoded = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     ids = {shape["properties"]["id"] for tile in decoded["features"] for shape in tile["features"][0]["features"]}
     assert ids == {"id0", "id1", "id2"}
+
+
+def test_kilns_are_points_from_afar_and_footprints_near(tmp_path: Path) -> None:
+    write_pmtiles(tmp_path / "k.pmtiles", table("kilns"), "kilns", maxzoom=12, points_below=11)
+    seen = {}
+    with (tmp_path / "k.pmtiles").open("rb") as handle:
+        for (zoom, _, _), tile in all_tiles(MmapSource(handle)):
+            features = decode(gzip.decompress(tile))["kilns"]["features"]
+            seen.setdefault(zoom, set()).update((one["geometry"]["type"], one["properties"]["id"]) for one in features)
+    assert seen == {zoom: {("Point" if zoom < 11 else "Polygon", f"id{row}") for row in range(3)} for zoom in range(13)}
 
 
 def test_pmtiles_of_nothing_is_a_valid_archive(tmp_path: Path) -> None:
@@ -107,7 +193,7 @@ def test_a_table_without_a_column_is_refused_by_name(tmp_path: Path) -> None:
     given = tables()
     given["coverage"] = given["coverage"].drop(columns="reason")
     with pytest.raises(TableError, match=r"coverage lacks the column.*reason"):
-        write_geopackage(tmp_path / "kilns.gpkg", **given, meta=META)
+        write_edition(edition(tmp_path, given))
     assert not list(tmp_path.iterdir())
 
 
