@@ -26,6 +26,7 @@ function head() {
   document.title = title;
   byId("title").textContent = title;
   byId("synthetic").hidden = !meta.synthetic;
+  byId("coarse").hidden = !meta.public;
   byId("share-button").addEventListener("click", async ({ currentTarget: button }) => {
     const said = await copied(location.href);
     announce(said);
