@@ -11,7 +11,7 @@ LOCK := -c requirements.lock
 
 .PHONY: demo test env dev-env train-env lint format lock site countries clean delhi kill-test planning \
 	test-slurm test-batch check-infra image image-arm64 image-gpu review-round screen-accuracy \
-	bench-composite bench-screen bench-orders bench-merge bench-detect bench-emissions bench-siting bench-map
+	bench-composite bench-screen bench-orders bench-merge bench-detect bench-emissions bench-siting bench-map check-products form
 
 demo: env
 	$(BIN)/snakemake
@@ -83,7 +83,7 @@ check-infra: .venv-infra/check.stamp .venv-infra/pcluster.stamp
 lock:
 	printf '%s ; sys_platform == "never"\n' torchvision opencv-python ultralytics-platform nvidia-ml-py > .overrides.txt
 	printf '%s\n' onnxruntime-gpu ultralytics sahi > .lock.in
-	uv pip compile --universal --python-version 3.11 --override .overrides.txt --extra bench --extra dev --extra train \
+	uv pip compile --universal --python-version 3.11 --override .overrides.txt --extra bench --extra dev --extra docs --extra train \
 		pyproject.toml .lock.in --no-header --no-annotate --no-emit-index-url --quiet --output-file requirements.lock
 	rm .overrides.txt .lock.in
 
@@ -153,6 +153,14 @@ bench-siting: env
 # the map with 100,000 kilns and a million candidates beside GeoJSON (half an hour, 3 GB, needs Debian's Chromium)
 bench-map: dev-env
 	$(BIN)/python benchmarks/large_map.py
+
+# ask validators about a region's products: make check-products RESULTS=results/demo (more with Debian's gdal-bin)
+check-products: dev-env
+	$(BIN)/python benchmarks/check_products.py $(or $(RESULTS),results/demo)
+
+# rewrite the form of ground reports from its description
+form: env
+	$(BIN)/python -m kilnscan.report_form config/ground-report-form.yaml config/ground-report-form.xlsx
 
 # time and memory of planning the two largest regions
 planning: env
