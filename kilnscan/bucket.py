@@ -7,6 +7,7 @@ from botocore.exceptions import (
     ClientError,
     CredentialRetrievalError,
     NoCredentialsError,
+    ParamValidationError,
     PartialCredentialsError,
     SSOError,
     TokenRetrievalError,
@@ -52,7 +53,9 @@ def look_at(s3: Any, bucket: str) -> None:
     except ClientError as error:
         why = WHY.get(error.response.get("Error", {}).get("Code", ""), f"cannot be used: {error}")
         raise StoreError(f"The bucket {bucket} {why}.") from error
+    except ParamValidationError as error:
+        raise StoreError(f"No bucket can be called {bucket!r}: correct --default-storage-prefix.") from error
     except BotoCoreError as error:
         raise StoreError(
-            f"The bucket {bucket} cannot be reached: {error}. Check its name, the network and the region."
+            f"The bucket {bucket} cannot be reached: {error}. Check the network and the region."
         ) from error
