@@ -121,7 +121,7 @@ def closing_words():
         return (
             f"\nkilns, one row each:  {there}/atlas/kilns.gpkg"
             f"\nthe map:              {there}/site/index.html"
-            f"\nBoth come here by     aws s3 sync {there} {results} --exclude 'tiles/*'\n"
+            f"\nBoth come here by     aws s3 sync {there} fetched/{results.name} --exclude 'tiles/*'\n"
         )
     if not (results / "site" / "index.html").is_file():
         return ""
