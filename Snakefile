@@ -68,5 +68,9 @@ rule all:
         evaluation,
 
 
+onstart:
+    check_executor()
+
+
 onsuccess:
     print(closing_words())

@@ -1,8 +1,18 @@
 """Every error a user can meet. A message says what was wrong, where, and what to do."""
 
+import re
+
+DOUBLED = re.compile(r"(?<![\s.])\.\.(?=\s|$)")
+
 
 class KilnscanError(Exception):
-    """Base of all errors that are the input's fault, not the program's."""
+    """Base of all errors that are the input's fault, not the program's.
+
+    Messages quote other libraries, some of which end with a full stop of their own: of two one is left.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(DOUBLED.sub(".", message))
 
 
 class ConfigError(KilnscanError):

@@ -38,7 +38,7 @@ def open_mosaic(path: str | Path, bands: int = 3, driver: str | None = None) -> 
         source = rasterio.open(path, driver=driver)
     except RasterioError as error:
         raise ImageryError(
-            f"Cannot open the composite {plain(str(path))}: {_told(error, path)}. Check `sentinel2.path`, or `imagery` "
+            f"Cannot open the image {plain(str(path))}: {_told(error, path)}. Check `sentinel2.path`, or `imagery` "
             "if it is the second stage's."
         ) from error
     problem = None
@@ -54,14 +54,14 @@ def open_mosaic(path: str | Path, bands: int = 3, driver: str | None = None) -> 
         )
     if problem:
         source.close()
-        raise ImageryError(f"The composite {plain(str(path))} cannot be used: {problem}.")
+        raise ImageryError(f"The image {plain(str(path))} cannot be used: {problem}.")
     return source
 
 
 def _told(error: Exception, path: str | Path) -> str:
-    """GDAL's words without what may be secret in a link: its query."""
-    secret = str(path).partition("?")[2]
-    return str(error).replace(f"?{secret}", "") if secret else str(error)
+    """GDAL's words without what may be secret in a link: its query. rasterio puts them into the exception's cause."""
+    secret, words = str(path).partition("?")[2], str(error.__cause__ or error)
+    return words.replace(f"?{secret}", "") if secret else words
 
 
 def read_mosaic(
@@ -87,7 +87,7 @@ def read_mosaic(
             return _whole_numbers(*_read_warped(source, epsg, bounds, resolution_m, indexes), source.nodata)
         except RasterioError as error:
             raise ImageryError(
-                f"The composite {plain(str(path))} is damaged and cannot be read at {bounds} (EPSG:{epsg}): "
+                f"The image {plain(str(path))} is damaged and cannot be read at {bounds} (EPSG:{epsg}): "
                 f"{_told(error, path)}. "
                 "Fetch or make it again."
             ) from error

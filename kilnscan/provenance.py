@@ -1,6 +1,8 @@
 """What a product was made from, written beside it: versions, scenes, models, licences, and hashes of it all."""
 
+import os
 import subprocess
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,18 @@ def commit() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()  # noqa: S603 (fixed words)
     except (OSError, subprocess.SubprocessError):
         return ""
+
+
+def untracked(paths: Iterable[str | Path]) -> list[str]:
+    """Those of `paths` that are not of the repository whose top folder this is, sorted; all outside git."""
+    named = {str(path): os.path.relpath(path) for path in paths}
+    command = ["git", "ls-files", "-z", "--", *(path for path in named.values() if not path.startswith(".."))]
+    try:
+        said = subprocess.run(command, capture_output=True, check=True, timeout=20).stdout  # noqa: S603 (fixed words)
+    except (OSError, subprocess.SubprocessError):
+        return sorted(named)
+    known = {os.fsdecode(path) for path in said.split(b"\0")}
+    return sorted(path for path, here in named.items() if here not in known)
 
 
 def _version(package: str) -> str:

@@ -49,6 +49,7 @@ class Task(Protocol):
     wildcards: Named
     resources: Named
     log: Any
+    output: Any
 
 
 class Record:
@@ -74,6 +75,7 @@ class Record:
             "executor": _safely(machine.executor) or {},
             "machine": _safely(machine.hardware) or {},
             "log": str(task.log[0]),
+            "makes": _known_as(next(iter(task.output), "")),
             "earlier": [],
         }
         self._told["earlier"] = self._earlier()
@@ -175,6 +177,12 @@ def _place(path: Path | None) -> tuple[Store | None, str]:
     _, found, rest = str(path).partition(STORAGE)
     bucket, _, name = rest.partition("/")
     return (open_store(f"s3://{bucket}"), name) if found else (None, "")
+
+
+def _known_as(path: str) -> str:
+    """An output as Snakemake knows it: a path, or its address in S3."""
+    _, found, rest = str(path).partition(STORAGE)
+    return f"s3://{rest}" if found else str(path)
 
 
 def _last_of(name: str) -> str:

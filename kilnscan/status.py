@@ -22,6 +22,8 @@ MOST_SHOWN = 20
 STATES = ("running", "failed", "stopped", "lost")
 RECENT = timedelta(hours=1)
 """The pace is that of the last hour: what came before a pause says nothing about the end."""
+IDLE = timedelta(minutes=5)
+"""Where no job runs for so long, the run itself is taken not to go on. Either way there is no end to expect."""
 SILENT_S, S3_SILENT_S = 120, 900
 """A job that says `running` and has not renewed its record for so long is taken for lost (see records.PULSE_S)."""
 SPARE, SNAKEMAKE_MB, ROUND_MB = 1.25, 300, 256
@@ -42,8 +44,11 @@ def _record(text: bytes, age_s: float, silent_s: float) -> Job | None:
         return None
     if not isinstance(job, dict) or not {"rule", "state", "started"} <= job.keys():
         return None
+    if job["state"] == "running":
+        seen = datetime.now(UTC) - timedelta(seconds=age_s)
+        job["seen"] = seen.isoformat()
     if job["state"] == "running" and age_s > silent_s:
-        job["state"], job["wall_s"] = "lost", seconds_known(job, datetime.now(UTC).timestamp() - age_s)
+        job["state"], job["wall_s"] = "lost", seconds_known(job, seen.timestamp())
         job["reason"] = f"Silent for {age_s / 60:.0f} minutes: killed, out of memory, or its machine went away."
     return job
 
@@ -129,6 +134,8 @@ def _pace(jobs: list[Job], expected: Mapping[str, int], now: datetime) -> str:
         )
     begun = min(datetime.fromisoformat(job["started"]) for job in jobs)
     said = f"{sum(left.values())} jobs are left; the first began {_span(now - begun)} ago."
+    if not any(job["state"] == "running" for job in jobs):
+        return f"{said} {_silence(jobs, now)}"
     since = max(now - RECENT, begun)
     recent = [job for job in done if datetime.fromisoformat(job["ended"]) >= since]
     width = sum(job["wall_s"] for job in recent) / max((now - since).total_seconds(), 1)
@@ -144,6 +151,17 @@ def _pace(jobs: list[Job], expected: Mapping[str, int], now: datetime) -> str:
     said += f" At this pace it ends about {(now + rest).strftime('%Y-%m-%d %H:%M')} UTC, in {_span(rest)}"
     unknown = [rule for rule in left if rule not in usual]
     return said + (f"; not counted, because none has run yet: {', '.join(unknown)}." if unknown else ".")
+
+
+def _silence(jobs: list[Job], now: datetime) -> str:
+    """Since when no job runs."""
+    last = max(datetime.fromisoformat(job.get("ended") or job.get("seen") or job["started"]) for job in jobs)
+    if now - last <= IDLE:
+        return f"No job is running just now; one was {_span(now - last)} ago."
+    return (
+        f"Not running since {last.strftime('%Y-%m-%d %H:%M')} UTC, {_span(now - last)} ago: the run has ended, was "
+        "stopped or killed, or its next jobs wait for machines."
+    )
 
 
 def _spent(jobs: list[Job], paid: str) -> str:

@@ -83,8 +83,8 @@ try:
         send("ground_reports.photos", report_photos(settings))
     check_files("map", settings.map.files)
     send("region.aoi", [settings.region.aoi])
-    send("screen.model", [settings.screen.model])
-    send("detect.model", [settings.detect.model])
+    check_files("screen.model", [settings.screen.model])
+    check_files("detect.model", [settings.detect.model])
     if settings.sentinel2.source == "mosaic":
         send("sentinel2.path", settings.sentinel2.paths)
     else:
@@ -117,7 +117,12 @@ def closing_words():
     if "status" in workflow.dag_settings.targets:
         return ""
     if storage_prefix():
-        return f"\nkilns, one row each, and the map:  {storage_prefix()}/{results}/atlas/kilns.gpkg and /site/\n"
+        there = f"{storage_prefix()}/{results}"
+        return (
+            f"\nkilns, one row each:  {there}/atlas/kilns.gpkg"
+            f"\nthe map:              {there}/site/index.html"
+            f"\nBoth come here by     aws s3 sync {there} fetched/{results.name} --exclude 'tiles/*'\n"
+        )
     if not (results / "site" / "index.html").is_file():
         return ""
     from kilnscan.atlas import (

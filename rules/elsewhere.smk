@@ -6,10 +6,13 @@ No rules here. On one machine none of it does anything.
 import sys
 from pathlib import Path
 
+from snakemake.common import get_container_image
 from snakemake.settings.types import SharedFSUsage
 
+from kilnscan.bucket import bucket_of, look_at
 from kilnscan.config_parts import is_remote
-from kilnscan.errors import ConfigError
+from kilnscan.errors import ConfigError, KilnscanError
+from kilnscan.provenance import untracked
 
 JOB_CORES = 4
 """Cores of the widest job that the cluster profiles ask for; groups of jobs stay within it."""
@@ -34,6 +37,22 @@ def storage_prefix():
             "kilnscan: results have no place yet: add --default-storage-prefix s3://BUCKET/PREFIX."
         )
     return place.default_storage_provider and place.default_storage_prefix.rstrip("/")
+
+
+def in_s3():
+    """Whether results lie in S3."""
+    return workflow.storage_settings.default_storage_provider == "s3"
+
+
+def check_bucket():
+    """Refuse a bucket that cannot be used, before the S3 plugin makes one or fails once for every file."""
+    try:
+        bucket = bucket_of(storage_prefix())
+        if workflow.is_main_process:
+            plugin = workflow.storage_registry.default_storage_provider
+            look_at(plugin.s3c.meta.client, bucket)
+    except KilnscanError as error:
+        sys.exit(f"kilnscan: {error}")
 
 
 STORE = f"{storage_prefix()}/results/imagery" if storage_prefix() else "results/imagery"
@@ -63,10 +82,50 @@ def look_again_for_folders():
     kind.exists = looking_again
 
 
+def keep_the_bucket():
+    """Let the S3 plugin remove files without deleting the bucket, which it does when nothing is left in it.
+
+    Seen in snakemake-storage-plugin-s3 0.3.6: a bucket that held one log, or a versioned one whose objects are all old,
+    was deleted, or the refusal to delete it hid what had gone wrong.
+    """
+
+    def remove(self):
+        for found in self.get_subkeys() if self.is_dir() else [self.s3obj()]:
+            found.delete()
+
+    kind = workflow.storage_registry.default_storage_provider.get_storage_object_cls()
+    kind.remove = remove
+
+
+if in_s3():
+    check_bucket()
+    keep_the_bucket()
 if storage_prefix():
     look_again_for_folders()
 if storage_prefix() and workflow.remote_exec:
     link_results()
+
+NAMED = []
+"""Local files of the region that jobs read, as `send` meets them."""
+
+
+def check_executor():
+    """Refuse or warn, before the first job, of what an executor for AWS Batch would only show by failing jobs."""
+    executor = workflow.executor_plugin.name.replace("_", "-")
+    image = workflow.remote_execution_settings.container_image
+    if executor == "aws-batch" and image == get_container_image():
+        workflow.cleanup_source_archive()
+        sys.exit(
+            "kilnscan: jobs on Batch need kilnscan's image: add --container-image with its address (docs/container.md)."
+        )
+    own = untracked([*workflow.configfiles, *NAMED])
+    if executor == "aws-basic-batch" and own:
+        print(
+            f"kilnscan: basic-batch sends no files: the image must hold {', '.join(own)} at the same place "
+            "below /kilnscan (docs/container.md), or every job fails.",
+            file=sys.stderr,
+        )
+
 
 SENT_MB = 10
 """Larger files Snakemake leaves out of the sources that it sends to jobs."""
@@ -77,11 +136,15 @@ def send(key, paths):
 
     Raises ConfigError if one cannot.
     """
+    local = [
+        path
+        for path in map(str, paths)
+        if not (is_remote(path) or made_here(path)) and Path(path).is_file()
+    ]
+    NAMED.extend(local)
     if SharedFSUsage.SOURCES in workflow.storage_settings.shared_fs_usage:
         return
-    for path in map(str, paths):
-        if is_remote(path) or made_here(path) or not Path(path).is_file():
-            continue
+    for path in local:
         megabytes = Path(path).stat().st_size / 1e6
         outside = Path(path).is_absolute() or ".." in Path(path).parts
         if outside or megabytes > SENT_MB:

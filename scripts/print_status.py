@@ -5,13 +5,15 @@ from kilnscan.console import job
 from kilnscan.spending import Purse
 from kilnscan.status import read_records, tell
 from kilnscan.store import open_store
+from kilnscan.unfinished import judged, unfinished
 
 
 def main(places: list[str], expected: dict[str, int], tiles: list[str], config: dict, store: str) -> None:
     settings = load_config(config)
     purse = Purse.of(settings.imagery, open_store(store), settings.region.name)
     paid = f"Imagery paid for: {purse.spent():.2f} {purse.currency}." if purse else ""
-    jobs = [record for place in places for record in read_records(place)]
+    marked = unfinished()
+    jobs = [judged(record, marked) for place in places for record in read_records(place)]
     print(f"\n{tell(jobs, expected, tiles, paid)}\n", flush=True)
 
 

@@ -21,6 +21,8 @@ from tests.executors.cloud import KEYS, ROOT, SECRET, LocalAWS, files_under, loc
 BATCH = [
     "--profile",
     "profiles/batch",
+    "--container-image",  # refused without one; the local Batch has only one
+    "kilnscan",
     "--default-storage-provider",
     "s3",
     "--default-storage-prefix",
@@ -33,7 +35,8 @@ BATCH = [
 ]
 JOBS = {
     "landscape_scenes": 1, "landscape_imagery": 4, "landscape_truth": 1, "tiles": 1, "search_choose_scenes": 4,
-    "see_candidates_screen": 4, "fetch_imagery": 4, "look_detect": 4, "atlas": 1, "evaluate": 1, "publish": 1,
+    "see_candidates_screen": 4, "fetch_imagery": 4, "look_detect": 4, "atlas": 1, "impact": 1, "sources": 1,
+    "ground_reports": 1, "evaluate": 1, "publish": 1,
 }  # fmt: skip
 RULES = {"search_choose_scenes": "choose_scenes", "see_candidates_screen": "screen", "fetch_imagery": "imagery",
          "look_detect": "detect"}  # fmt: skip
@@ -160,7 +163,7 @@ def test_queues_and_definitions_of_ones_own_give_the_same_bytes(aws, local, tmp_
     assert {name for name in here if here[name] != there.get(name)} == set() and here.keys() == there.keys()
     queues = {rule_of(event["name"]): event["queue"] for event in aws.lines("events.jsonl")}
     memory = {rule for rule, queue in queues.items() if queue == "kilnscan-memory"}
-    assert memory == {"look_detect", "atlas", "publish"} and set(queues.values()) == {
+    assert memory == {"look_detect", "atlas", "impact", "publish"} and set(queues.values()) == {
         "kilnscan-memory",
         "kilnscan-compute",
     }

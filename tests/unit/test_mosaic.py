@@ -105,7 +105,7 @@ def test_a_corrupt_block_is_named(raster, tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ImageryError, match=r"Cannot open the composite .*none\.tif"):
+    with pytest.raises(ImageryError, match=r"Cannot open the image .*none\.tif"):
         open_mosaic(tmp_path / "none.tif")
 
 

@@ -30,7 +30,7 @@ class Log(list):
 
 task = SimpleNamespace(rule="screen", wildcards={"tile": "45QVA"}, threads=2,
                        resources={"mem_mb": 2000, "runtime": 10, "attempt": int(sys.argv[2])},
-                       log=Log([sys.argv[1] + ".log", sys.argv[1]]))
+                       log=Log([sys.argv[1] + ".log", sys.argv[1]]), output=["results/screen.tif"])
 with job(task) as record:
     what = sys.argv[3]
     if what == "fail":
@@ -188,7 +188,7 @@ def test_what_cannot_be_measured_fails_no_job(tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "hardware", lambda: 1 / 0)
     path = tmp_path / "screen.json"
     log = type("Log", (list,), {"items": lambda self: [("record", str(path))]})([str(tmp_path / "log")])
-    Record(SimpleNamespace(rule="screen", wildcards={}, threads=1, resources={}, log=log)).end("done")
+    Record(SimpleNamespace(rule="screen", wildcards={}, threads=1, resources={}, log=log, output=[])).end("done")
     record = json.loads(path.read_text())
     assert record["state"] == "done" and record["read_bytes"]["network"] is None and record["machine"] == {}
 

@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 def record(rule="screen", tile="a", state="done", begun_min=60, wall_s=600.0, **more):
     started = NOW - timedelta(minutes=begun_min)
-    ended = {"ended": (started + timedelta(seconds=wall_s)).isoformat()} if state != "running" else {}
+    ended = {"ended": (started + timedelta(seconds=wall_s)).isoformat()} if state not in ("running", "lost") else {}
     base = {"rule": rule, "wildcards": {"tile": tile}, "state": state, "attempt": 1, "started": started.isoformat(),
             "threads": 4, "asked_mb": 8192, "wall_s": wall_s, "cpu_s": 3 * wall_s, "peak_mb": 2000, "log": "logs/x.log",
             "earlier": [], "machine": {}}  # fmt: skip
@@ -37,25 +37,39 @@ def test_a_failure_tells_its_reason_and_its_log():
 
 def test_the_end_follows_from_the_pace_so_far():
     jobs = [record(tile=str(tile), begun_min=60, wall_s=900) for tile in range(8)]  # two at a time for an hour
-    said = tell(jobs, {"screen": 16}, now=NOW)
+    said = tell([*jobs, record(tile="8", state="running", begun_min=1)], {"screen": 16}, now=NOW)
     assert "8 jobs are left; the first began 1 h 0 min ago." in said
     assert "ends about 2026-11-24 13:00 UTC, in 1 h 0 min." in said
 
 
 def test_rules_that_have_not_run_are_named_and_not_guessed():
-    said = tell([record()], {"screen": 2, "detect": 2}, now=NOW)
+    said = tell([record(), record(tile="b", state="running")], {"screen": 2, "detect": 2}, now=NOW)
     assert "not counted, because none has run yet: detect." in said
 
 
 def test_a_pause_does_not_count():
     week_ago = [record(tile=str(tile), begun_min=7 * 24 * 60, wall_s=360) for tile in range(50)]
     now = [record(tile=str(tile), begun_min=60 - 6 * (tile - 50), wall_s=360, km2=100.0) for tile in range(50, 60)]
-    said = tell(week_ago + now, {"screen": 70}, now=NOW)
+    said = tell([*week_ago, *now, record(tile="60", state="running")], {"screen": 70}, now=NOW)
     assert "10 jobs are left" in said and "in 1 h 0 min." in said and "in the last hour: 1,000 km2" in said
 
 
 def test_a_run_that_stands_still_says_so():
-    assert "None has ended in the last hour." in tell([record(begun_min=600)], {"screen": 2}, now=NOW)
+    slow = [record(begun_min=600), record(tile="b", state="running", begun_min=300)]
+    assert "None has ended in the last hour." in tell(slow, {"screen": 2}, now=NOW)
+
+
+@pytest.mark.parametrize("state", ["done", "stopped", "failed", "lost"])
+def test_a_run_of_which_nothing_is_heard_is_not_running_and_has_no_end(state):
+    last = {"seen": (NOW - timedelta(minutes=6)).isoformat()} if state == "lost" else {}
+    jobs = [record(begun_min=60, wall_s=600), record(tile="b", state=state, begun_min=26, wall_s=1200, **last)]
+    said = tell(jobs, {"screen": 9}, now=NOW)
+    assert "Not running since 2026-11-24 11:54 UTC, 6 min ago" in said and "it ends about" not in said
+
+
+def test_between_two_jobs_a_run_is_not_given_up_but_has_no_end_either():
+    said = tell([record(begun_min=14, wall_s=600)], {"screen": 9}, now=NOW)
+    assert "No job is running just now; one was 4 min ago." in said and "it ends about" not in said
 
 
 def test_tiles_of_another_grid_do_not_count():

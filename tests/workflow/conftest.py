@@ -82,10 +82,8 @@ BEYOND = (-15_000, 1_000, -14_000, 2_000)
 """Box in a fifth tile, of which there is no scene."""
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The region run to its end, once for all tests. Tests work on copies of it."""
-    folder = tmp_path_factory.mktemp("project")
+def copy_workflow(folder: Path) -> None:
+    """Put what a run needs of the repository into a folder."""
     for part in PARTS:
         source, target = ROOT / part, folder / part
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -93,6 +91,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The region run to its end, once for all tests. Tests work on copies of it."""
+    folder = tmp_path_factory.mktemp("project")
+    copy_workflow(folder)
     landscape = plan_landscape(7, kilns=9, half_width_m=700)
     write_scenes(landscape, folder / "input")
     write_truth(landscape, folder / "input")

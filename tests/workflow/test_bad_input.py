@@ -31,6 +31,8 @@ def sentence(said):
         ({"region": {"aoi": None}}, "aoi is missing"),
         ({"reference": {"path": "gone.geojson"}}, "`reference.path` names gone.geojson"),
         ({"imagery": {"paths": ["gone.tif"]}}, "`imagery.paths` names gone.tif"),
+        ({"screen": {"model": "gone.npz"}}, "`screen.model` names gone.npz"),
+        ({"detect": {"model": "gone.onnx"}}, "`detect.model` names gone.onnx"),
     ],
 )
 def test_a_wrong_configuration_is_refused_before_anything_runs(project, changes, says):
