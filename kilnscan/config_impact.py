@@ -26,11 +26,21 @@ class Exposure(Section):
         return [file for paths in (self.schools, self.clinics, self.population) for file in files_named(paths)]
 
 
+AREA_COLUMNS = re.compile(
+    "area|state|country|geometry|kilns|area_km2|mapped|breaks|key|row|broken|kilns_100km2"
+    "|(pm25|so2|co|bc|co2)_(t|t_low|t_high|left_out)|(people|schools|clinics)_[125]km"
+)
+"""Columns of areas that kilnscan makes itself, and those that the map adds."""
+
+
 class AreaTable(Section):
     """A table of yours with a row for each administrative area: exposure, air quality, or anything else by area."""
 
-    path: str = Field(description="CSV, Parquet or any table that OGR reads.")
+    path: str = Field(description="CSV, XLSX, or any table that OGR reads.")
     name: Column = Field("name", description="Column with the areas' names, as in `areas.name`.")
+    parent: Column | None = Field(
+        None, description="Column with their states, as in `areas.parent`, where several states have areas of one name."
+    )
     columns: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")], Column] = Field(
         min_length=1, description="Columns of numbers to take over: {our_name: their column}."
     )
@@ -54,6 +64,16 @@ class Areas(Section):
     def files(self) -> list[str]:
         """Every file, in a fixed order."""
         return [*files_named(self.path), *(table.path for table in self.tables)]
+
+    @model_validator(mode="after")
+    def _columns_of_their_own(self) -> "Areas":
+        names = [name for table in self.tables for name in table.columns]
+        for place, name in enumerate(names):
+            if AREA_COLUMNS.fullmatch(name):
+                raise ValueError(f"`tables` call a column {name}, which kilnscan has itself: give it another name")
+            if name in names[:place]:
+                raise ValueError(f"`tables` call two columns {name}: give one another name")
+        return self
 
 
 class Emissions(Section):
