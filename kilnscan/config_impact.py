@@ -4,7 +4,7 @@ import re
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from kilnscan.config_parts import Day, Name, Paths, Section, files_named
 
@@ -203,6 +203,38 @@ class Satellite(Section):
     max_zoom: int = Field(19, ge=1, le=24, description="Its deepest zoom.")
 
 
+class Earlier(Section):
+    """An earlier composite, of which a small picture of each kiln's place is shown beside the present one."""
+
+    path: Paths = Field(description="GeoTIFF, VRT or COG, any CRS; a list or a glob of several. Any resolution.")
+    bands: list[str] = Field(
+        ["B04", "B03", "B02"], description="What its first bands are; B04, B03 and B02 must be among them."
+    )
+    date: Annotated[str, BeforeValidator(str), Field(min_length=1, max_length=40)] = Field(
+        description="When it was taken, as the map shall say it: 2018-03-01, or 2018."
+    )
+    attribution: str = Field(min_length=1, description="Who must be named beside the pictures.")
+    licence: str = Field(min_length=1, description="Its licence, which must allow showing small pictures of it.")
+
+    @property
+    def files(self) -> list[str]:
+        """Files that `path` names, in a fixed order."""
+        return files_named(self.path)
+
+    @property
+    def indexes(self) -> list[int]:
+        """Numbers of red, green and blue among its bands, from 1."""
+        return [self.bands.index(name) + 1 for name in ("B04", "B03", "B02")]
+
+    @field_validator("bands")
+    @classmethod
+    def _has_colours(cls, value: list[str]) -> list[str]:
+        lacking = [name for name in ("B04", "B03", "B02") if name not in value]
+        if lacking:
+            raise ValueError(f"{lacking[0]} is not among the bands: a picture needs B04, B03 and B02")
+        return value
+
+
 class Map(Section):
     """The web map."""
 
@@ -224,14 +256,13 @@ class Map(Section):
         "Boundaries are generalised and are no statement about the status of any territory.",
         description="What the map says about them.",
     )
-    earlier: str | None = Field(
-        None, description="results/<region> of an earlier run: its pictures are shown beside the new ones."
-    )
+    earlier: Earlier | None = Field(None, description="Earlier imagery, shown beside the present one.")
 
     @property
     def files(self) -> list[str]:
         """Files that the map shows or speaks by."""
-        return [*self.dictionaries.values(), *([self.boundaries] if self.boundaries else [])]
+        backdrop = [self.boundaries] if self.boundaries else []
+        return [*self.dictionaries.values(), *backdrop, *(self.earlier.files if self.earlier else [])]
 
     @model_validator(mode="after")
     def _offers_its_language(self) -> "Map":
