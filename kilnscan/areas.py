@@ -99,7 +99,7 @@ def area_table(
 
     Columns: area, state, country, kilns, area_km2 (geodesic), mapped (the share of it in tiles that were not cloudy),
     breaks (kilns that break a rule), those of `sums` (by row of `areas`, without their own `kilns`), and those of the
-    tables. Where something was seen and no kiln found, emissions are 0; elsewhere they are empty where `sums` have none.
+    tables. Emissions are 0 where something was seen and no kiln found, and empty where `sums` have none.
     """
     at = area_keys(areas, kilns)
     km2 = np.array([area_km2(shape) for shape in areas.geometry])
@@ -149,8 +149,8 @@ def _shapes(shapes: np.ndarray, config: Areas) -> np.ndarray:
         raise VectorError(f"The file of areas {config.path} has coordinates outside the world: check its CRS.")
     if any(map(jumps, shapes)):
         raise VectorError(
-            f"The file of areas {config.path} has an edge across more than 180 degrees of longitude: split its areas at "
-            "180, or let their longitudes run on beyond it."
+            f"The file of areas {config.path} has an edge across more than 180 degrees of longitude: split its areas "
+            "at 180, or let their longitudes run on beyond it."
         )
     mended = shapely.make_valid(shapely.force_2d(shapes), method="structure", keep_collapsed=False)
     return np.array([split(shape) for shape in mended], object)
@@ -164,8 +164,8 @@ def _codes(names: list[str], config: Areas) -> tuple[list[str], list[str]]:
         return [known[name] for name in names], []
     others = f", nor are {len(strange) - 1} others" if strange[1:] else ""
     said = (
-        f"{config.path}: {strange[0]!r} in {config.country!r} is no country that kilnscan knows{others}; kilns there get "
-        "theirs from facts/countries.geojson."
+        f"{config.path}: {strange[0]!r} in {config.country!r} is no country that kilnscan knows{others}; kilns there "
+        "get theirs from facts/countries.geojson."
     )
     return [known[name] for name in names], [said]
 

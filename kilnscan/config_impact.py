@@ -1,12 +1,14 @@
 """The configuration of what is told about kilns, and how: people near, emissions, rules, other sources, the map."""
 
+import os
 import re
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from kilnscan.config_parts import Day, Name, Paths, Section, files_named
+from kilnscan.config_parts import Day, Name, Paths, Section, files_named, is_remote
 
 Column = Annotated[str, Field(min_length=1, max_length=200)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
@@ -193,6 +195,22 @@ class GroundReports(Section):
     def files(self) -> list[str]:
         """Files that `path` names, in a fixed order."""
         return files_named(self.path)
+
+    @model_validator(mode="after")
+    def _nothing_of_its_own(self) -> "GroundReports":
+        """A run that read what it wrote of reports would feed on itself."""
+        for path in (*self.files, *filter(None, [self.review])):
+            if not is_remote(path) and _made_of_reports(path):
+                raise ValueError(
+                    f"names {path}, which is made from the reports themselves: copy it out of results/ first"
+                )
+        return self
+
+
+def _made_of_reports(path: str) -> bool:
+    """Whether a file lies in results/<region>/reports/."""
+    place = Path(os.path.relpath(path)).parts
+    return place[:1] == ("results",) and place[2:3] == ("reports",)
 
 
 class Satellite(Section):

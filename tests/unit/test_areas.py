@@ -291,8 +291,8 @@ def test_a_table_is_joined_by_name(joined):
 @pytest.mark.parametrize(
     ("theirs", "ours"),
     [
-        (" dhaka ", "Dhaka"), ("CÔTE-D'OR", "Cote d’Or"), ("007", "7"), ("Ward 07", "ward 7"), ("00", "0"),
-        ("West\u00a0Bengal", "West Bengal"), ("ＤＨＡＫＡ", "Dhaka"), ("ক্\u200dষ", "ক্ষ"), ("Straße", "STRASSE"),
+        (" dhaka ", "Dhaka"), ("CÔTE-D'OR", "Cote d\u2019Or"), ("007", "7"), ("Ward 07", "ward 7"), ("00", "0"),
+        ("West\u00a0Bengal", "West Bengal"), ("\uff24HAKA", "Dhaka"), ("ক্\u200dষ", "ক্ষ"), ("Straße", "STRASSE"),
     ],
 )  # fmt: skip
 def test_names_meet_whatever_their_case_spaces_accents_and_leading_zeros(joined, theirs, ours):
