@@ -70,7 +70,7 @@ def _print_people(
 ) -> None:
     print(f"\n{len(near):,} kilns, {union['kilns_off_raster']} off the raster\n")
     print(
-        "| within | people, each once | a kiln: median (5th to 95th percentile) | added up over kilns | times too many |"
+        "| within | people, each once | a kiln: median (5th to 95th percentile) | kilns added up | times too many |"
     )
     print("|---|---|---|---|---|")
     for km in RADII_KM:

@@ -1,5 +1,7 @@
 """A region file is checked to the last key, and the generated files follow the models."""
 
+import re
+import textwrap
 from datetime import date
 from pathlib import Path
 
@@ -160,6 +162,17 @@ def test_a_section_that_is_uncommented_is_yaml():
     lines = [line.replace("  # ", "  ", 1) if line.startswith("  #   ") else line for line in places.splitlines()]
     (place,) = yaml.safe_load("\n".join(lines).replace("places: []", "places:"))["places"]
     assert place == {"to": "school", "path": "school", "completeness": 1, "credit": ""}
+
+
+@pytest.mark.parametrize("page", ["config/README.md", "docs/exposure.md"])
+def test_examples_can_be_copied(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    examples = re.findall(r"(?:\n\n|^)((?:    [a-z_]+:.*\n(?:     .*\n)*)+)", text)
+    read = [yaml.safe_load(textwrap.dedent(example)) for example in examples]
+    sections = [one for one in read if isinstance(one, dict) and set(one) <= set(Config.model_fields)]
+    assert {"exposure", "areas"} <= {key for one in sections for key in one}
+    for one in sections:
+        load_config(SMALLEST | {"region": {"name": "x", "aoi": [0, 0, 1, 1]}} | one)
 
 
 def test_an_unquoted_day_is_a_day():
