@@ -1,204 +1,190 @@
 """Administrative areas: where each kiln lies, and what each area holds."""
 
-import csv
-import math
-import unicodedata
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+import re
+from collections.abc import Sequence
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from pyproj import Geod
 
+from kilnscan.antimeridian import jumps, split
+from kilnscan.area_tables import read_tables
 from kilnscan.config_impact import Areas, AreaTable
-from kilnscan.countries import BOUNDARIES
 from kilnscan.errors import VectorError
+from kilnscan.siting_places import plain_name
+from kilnscan.source_files import cell_text
+from kilnscan.source_places import countries
 from kilnscan.tables import read_vector
 
-OFF_COAST_KM = 10.0
-"""A kiln this near to a country is taken for its own: the boundaries are generalised by some kilometres."""
 COLUMNS = ["area", "state", "country"]
-LARGEST_TABLE = 1 << 26  # bytes
+MOST_NAMED = 5
+EMITTED = re.compile(r"_t(_low|_high)?$")
+GEOD = Geod(ellps="WGS84")
 
 
-def read_areas(config: Areas) -> gpd.GeoDataFrame:
-    """Areas (area, state, country, polygons in EPSG:4326), sorted; parts of one area are one row.
+def read_areas(config: Areas) -> tuple[gpd.GeoDataFrame, list[str]]:
+    """Areas (area, state, country, polygons in EPSG:4326), sorted, and sentences on what was made of the file.
 
-    Names are trimmed; `state` and `country` are empty where the configuration names no column for them. Invalid
-    polygons are mended. Raises VectorError if a file cannot be read, lacks a column or holds no polygon.
+    Polygons of the same area, state and country are parts of one area and become one row; those without a name become
+    one for each state and country. Names are on one line; `state` and `country` are empty where the configuration names
+    no column for them. A country becomes its ISO 3166 alpha-3 code; other codes of three capitals stay, and what is
+    neither is empty. Invalid polygons are mended, and split at the antimeridian where they cross it. Raises VectorError
+    if a file cannot be read, lacks a column, or holds no polygon, no name, or what lies off the globe.
     """
     table = read_vector(config.path if isinstance(config.path, list) else [config.path], "file of areas")
     columns = {"area": config.name, "state": config.parent, "country": config.country}
     for column in filter(None, columns.values()):
-        if column not in table.columns:
+        if column not in table.columns.drop("geometry"):
             there = ", ".join(str(name) for name in table.columns.drop("geometry"))
-            raise VectorError(f"The file of areas {config.path} has no column {column!r}; it has: {there}.")
-    polygons = shapely.get_type_id(table.geometry.array)
-    table = table[np.isin(polygons, (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON))]
+            raise VectorError(f"The file of areas {config.path} has no column {column!r}; it has: {there[:400]}.")
+    table = table[table.geom_type.isin(["Polygon", "MultiPolygon"])]
+    shapes = _shapes(table.geometry.to_numpy(), config)
+    table, shapes = table[~shapely.is_empty(shapes)], shapes[~shapely.is_empty(shapes)]
     if table.empty:
-        raise VectorError(f"The file of areas {config.path} holds no polygon.")
-    named = {name: _texts(table[column]) if column else "" for name, column in columns.items()}
-    shapes = shapely.make_valid(table.geometry.array)
-    areas = gpd.GeoDataFrame(named, geometry=shapes, crs=4326, index=range(len(table)))
-    areas = areas.dissolve(COLUMNS, as_index=False) if areas.duplicated(COLUMNS).any() else areas
-    return areas[[*COLUMNS, "geometry"]].sort_values(COLUMNS, kind="stable").reset_index(drop=True)
+        raise VectorError(f"The file of areas {config.path} holds no polygon: give areas, not points or lines.")
+    named = {
+        name: [plain_name(cell_text(cell)) for cell in table[column]] if column else [""] * len(table)
+        for name, column in columns.items()
+    }
+    if not any(named["area"]):
+        raise VectorError(f"The file of areas {config.path} has no name in its column {config.name!r}: name another.")
+    named["country"], said = _codes(named["country"], config)
+    areas = gpd.GeoDataFrame(named, geometry=shapes, crs=4326).astype(dict.fromkeys(COLUMNS, "str"))
+    said += _said_of_names(areas, config)
+    if areas.duplicated(COLUMNS).any():
+        areas = areas.dissolve(COLUMNS, as_index=False)
+    return areas[[*COLUMNS, "geometry"]].sort_values(COLUMNS, kind="stable").reset_index(drop=True), said
 
 
 def add_areas(kilns: gpd.GeoDataFrame, areas: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
     """Add country (ISO 3166 alpha-3), state and area of each kiln's centre (lon, lat); empty where none is known.
 
     A centre on a border belongs to the first of its areas. The country is the area's where that names one, else that of
-    facts/countries.geojson, the nearest within 10 km where the centre lies off a generalised coast.
+    facts/countries.geojson, the nearest within a tenth of a degree where the centre lies off a generalised coast.
     """
-    points = shapely.points(kilns["lon"].to_numpy(float), kilns["lat"].to_numpy(float))
     told = {name: np.full(len(kilns), "", object) for name in COLUMNS}
     if areas is not None:
-        at = _first_within(points, areas.geometry.array)
+        at = area_keys(areas, kilns)
         for name in COLUMNS:
             told[name][at >= 0] = areas[name].to_numpy(object)[at[at >= 0]]
     unknown = told["country"] == ""
-    if unknown.any():
-        told["country"][unknown] = _countries(points[unknown])
-    return kilns.assign(country=told["country"], state=told["state"], area=told["area"]).astype(
-        dict.fromkeys(COLUMNS, "str")
-    )
+    lon, lat = kilns["lon"].to_numpy(float), kilns["lat"].to_numpy(float)
+    told["country"][unknown] = countries().at(lon[unknown], lat[unknown])
+    return kilns.assign(**{name: told[name] for name in reversed(COLUMNS)}).astype(dict.fromkeys(COLUMNS, "str"))
 
 
-def area_keys(areas: gpd.GeoDataFrame, kilns: gpd.GeoDataFrame) -> np.ndarray:
-    """The row of `areas` that each kiln lies in, -1 for none."""
-    points = shapely.points(kilns["lon"].to_numpy(float), kilns["lat"].to_numpy(float))
-    return _first_within(points, areas.geometry.array)
+def area_keys(areas: gpd.GeoDataFrame, kilns: pd.DataFrame) -> np.ndarray:
+    """The row of `areas` that each kiln's centre (lon, lat) lies in, the first of several, -1 for none."""
+    return first_within(kilns["lon"].to_numpy(float), kilns["lat"].to_numpy(float), areas.geometry.to_numpy())
+
+
+def first_within(lon: np.ndarray, lat: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+    """Index of the first of `shapes` (degrees) that each place (n,) lies in or on the edge of, -1 for none."""
+    shape, point = shapely.STRtree(shapely.points(lon, lat)).query(shapes, predicate="intersects")
+    at = np.full(len(lon), len(shapes))
+    np.minimum.at(at, point, shape)
+    return np.where(at < len(shapes), at, -1)
 
 
 def area_table(
-    areas: gpd.GeoDataFrame, kilns: gpd.GeoDataFrame, sums: pd.DataFrame, tables: list[AreaTable]
+    areas: gpd.GeoDataFrame,
+    kilns: gpd.GeoDataFrame,
+    coverage: gpd.GeoDataFrame,
+    sums: Sequence[pd.DataFrame],
+    tables: list[AreaTable],
 ) -> tuple[gpd.GeoDataFrame, list[str]]:
-    """A row per area, also of those without kilns, and sentences on what of the users' tables could not be used.
+    """A row for each area that a tile of `coverage` meets, and sentences on what of the users' tables was left out.
 
-    Columns: area, state, country, kilns, breaks (kilns that break a rule), area_km2 (geodesic), those of `sums` (by row
-    of `areas`, without its own `kilns`), and those of the tables.
+    Columns: area, state, country, kilns, area_km2 (geodesic), mapped (the share of it in tiles that were not cloudy),
+    breaks (kilns that break a rule), those of `sums` (by row of `areas`, without their own `kilns`), and those of the
+    tables. Emissions are 0 where something was seen and no kiln found, and empty where `sums` have none.
     """
     at = area_keys(areas, kilns)
-    geod = areas.crs.get_geod()
+    km2 = np.array([area_km2(shape) for shape in areas.geometry])
+    seen = _km2_in(areas, coverage[(coverage["status"] != "cloudy").to_numpy()])
     table = areas.assign(
         kilns=np.bincount(at[at >= 0], minlength=len(areas)),
-        area_km2=[round(abs(geod.geometry_area_perimeter(shape)[0]) / 1e6, 3) for shape in areas.geometry],
+        area_km2=km2.round(3),
+        mapped=np.divide(seen, km2, out=np.zeros(len(areas)), where=km2 > 0).clip(0, 1).round(3),
     )
     breaks = (kilns["siting"] == "breaks").to_numpy() if "siting" in kilns else np.zeros(len(kilns), bool)
     table["breaks"] = np.bincount(at[(at >= 0) & breaks], minlength=len(areas))
-    more = sums.drop(columns="kilns", errors="ignore").reindex(range(len(areas)))
-    left_out = [name for name in more if name.endswith("_left_out")]
-    table = table.assign(**more).astype(dict.fromkeys(left_out, "float64"))
-    table[left_out] = table[left_out].fillna(0).astype("int64")
-    said: list[str] = []
-    for given in tables:
-        columns, sentences = _read_table(given, areas)
-        table = table.assign(**columns)
-        said += sentences
+    empty = ((table["kilns"] == 0) & (seen > 0)).to_numpy()
+    for each in sums:
+        table = table.assign(**_filled(each, len(areas), empty))
+    rows = np.flatnonzero((_km2_in(areas, coverage) > 0) | (table["kilns"] > 0).to_numpy())
+    columns, said = read_tables(table, tables, rows)
     geometry = table.pop("geometry")
-    return gpd.GeoDataFrame(table, geometry=geometry, crs=4326), said
+    table = gpd.GeoDataFrame(table.assign(**columns), geometry=geometry, crs=4326)
+    return table.iloc[rows].reset_index(drop=True), said
 
 
-def _first_within(points: np.ndarray, shapes: np.ndarray) -> np.ndarray:
-    """Index of the first of `shapes` that each point meets, -1 for none."""
-    at = np.full(len(points), -1)
-    point, shape = shapely.STRtree(shapes).query(points, predicate="intersects")
-    order = np.lexsort((shape, point))[::-1]
-    at[point[order]] = shape[order]
-    return at
+def _filled(sums: pd.DataFrame, count: int, empty: np.ndarray) -> pd.DataFrame:
+    """Sums by area for each of so many areas; `empty` ones (area,) have no kilns, and so emit nothing."""
+    table = sums.drop(columns="kilns", errors="ignore").reindex(range(count))
+    counts = [name for name in table if name.endswith("_left_out")]
+    table[counts] = table[counts].astype("float64").fillna(0).astype("int64")
+    table.loc[empty, [name for name in table if EMITTED.search(name)]] = 0.0
+    return table
 
 
-def _countries(points: np.ndarray) -> np.ndarray:
-    table = gpd.read_file(BOUNDARIES)
-    codes = table["iso3"].fillna("").to_numpy(object)
-    shapes = table.geometry.to_numpy()
-    at = _first_within(points, shapes)
-    off = np.flatnonzero(at < 0)
-    # degrees of longitude shrink towards the poles: ask widely, then measure in a frame of each point
-    reach = np.degrees(OFF_COAST_KM / 6371.0088)
-    for index in off:
-        x, y = shapely.get_coordinates(points[index])[0]
-        near = shapely.STRtree(shapes).query(shapely.box(x - 2 * reach, y - reach, x + 2 * reach, y + reach))
-        if len(near):
-            scaled = [
-                shapely.transform(shapes[n], lambda xy, x=x, y=y: (xy - (x, y)) * (np.cos(np.radians(y)), 1))
-                for n in near
-            ]
-            distance = shapely.distance(np.array(scaled, object), shapely.Point(0, 0))
-            if distance.min() <= reach:
-                at[index] = near[int(distance.argmin())]
-    found = np.full(len(points), "", object)
-    found[at >= 0] = codes[at[at >= 0]]
-    return found
+def area_km2(shape: shapely.Geometry) -> float:
+    """Area of polygons in degrees on the ellipsoid, whichever way their rings wind."""
+    wound = shapely.orient_polygons(shape)
+    return abs(GEOD.geometry_area_perimeter(wound)[0]) / 1e6
 
 
-def _read_table(given: AreaTable, areas: gpd.GeoDataFrame) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Columns of a user's table by row of `areas`, and what of it could not be used."""
-    columns = {name: np.full(len(areas), np.nan) for name in given.columns}
-    named: dict[str, list[int]] = {}
-    for index, name in enumerate(areas["area"]):
-        named.setdefault(_plain(name), []).append(index)
-    said, found = [], set()
-    for line, row in enumerate(_rows(given), 2):
-        where, name = f"{given.path}, line {line}", str(row.get(given.name) or "").strip()
-        at = named.get(_plain(name), [])
-        if len(at) != 1:
-            why = "is no area of the map" if not at else f"is the name of {len(at)} areas"
-            said.append(f"{where}: {name[:60]!r} {why}; the line is left out.")
-            continue
-        if at[0] in found:
-            said.append(f"{where}: {name[:60]!r} stands twice; the first line counts.")
-            continue
-        found.add(at[0])
-        for ours, theirs in given.columns.items():
-            cell = str(row.get(theirs) or "").strip()
-            number = _number(cell)
-            if cell and number is None:
-                said.append(f"{where}: {cell[:40]!r} in {theirs!r} is no number; it is left out.")
-            elif number is not None:
-                columns[ours][at[0]] = number
-    if len(areas) > len(found):
-        said.append(f"{given.path}: {len(areas) - len(found)} of {len(areas)} areas have no line.")
-    return columns, said
+def _km2_in(areas: gpd.GeoDataFrame, tiles: gpd.GeoDataFrame) -> np.ndarray:
+    """Square kilometres of each area that lie in tiles."""
+    land = shapely.union_all(shapely.make_valid(tiles.geometry.to_numpy()))
+    return np.array([area_km2(_polygons(shape)) for shape in shapely.intersection(areas.geometry.to_numpy(), land)])
 
 
-def _rows(given: AreaTable) -> Iterator[Mapping[str, Any]]:
-    """Rows of a CSV. Raises VectorError if it cannot be read or lacks a column."""
-    path = Path(given.path)
-    if path.stat().st_size > LARGEST_TABLE:
+def _shapes(shapes: np.ndarray, config: Areas) -> np.ndarray:
+    """Valid polygons in two dimensions within -180 and 180 degrees. Raises VectorError."""
+    bounds = shapely.bounds(shapes).reshape(-1, 4)
+    if not (np.isfinite(bounds).all() and (np.abs(bounds) <= (540, 90, 540, 90)).all()):
+        raise VectorError(f"The file of areas {config.path} has coordinates outside the world: check its CRS.")
+    if any(map(jumps, shapes)):
         raise VectorError(
-            f"The table {path} is larger than 64 MiB: keep the rows and columns that `areas.tables` names."
+            f"The file of areas {config.path} has an edge across more than 180 degrees of longitude: split its areas "
+            "at 180, or let their longitudes run on beyond it."
         )
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.DictReader(handle)
-            there = [str(name).strip() for name in reader.fieldnames or []]
-            missing = [name for name in (given.name, *given.columns.values()) if name not in there]
-            if missing:
-                raise VectorError(f"The table {path} has no column {missing[0]!r}; it has: {', '.join(there)[:400]}.")
-            reader.fieldnames = there
-            yield from reader
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise VectorError(f"The table {path} cannot be read: {error}. Save it as CSV in UTF-8.") from error
+    mended = shapely.make_valid(shapely.force_2d(shapes), method="structure", keep_collapsed=False)
+    return np.array([split(shape) for shape in mended], object)
 
 
-def _number(cell: str) -> float | None:
-    """A cell as a finite number, thousands separators apart; None if it is none."""
-    try:
-        number = float(cell.replace(",", ""))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+def _codes(names: list[str], config: Areas) -> tuple[list[str], list[str]]:
+    """Countries as alpha-3 codes, and a sentence for those that are not known."""
+    known = {name: countries().code(name) or (name if re.fullmatch("[A-Z]{3}", name) else "") for name in set(names)}
+    strange = sorted(name for name, code in known.items() if name and not code)
+    if not strange:
+        return [known[name] for name in names], []
+    others = f", nor are {len(strange) - 1} others" if strange[1:] else ""
+    said = (
+        f"{config.path}: {strange[0]!r} in {config.country!r} is no country that kilnscan knows{others}; kilns there "
+        "get theirs from facts/countries.geojson."
+    )
+    return [known[name] for name in names], [said]
 
 
-def _texts(column: pd.Series) -> list[str]:
-    """Cells as short trimmed text without control characters."""
-    return ["".join(c for c in str(cell).strip() if c.isprintable())[:120] for cell in column.fillna("")]
+def _said_of_names(areas: gpd.GeoDataFrame, config: Areas) -> list[str]:
+    """Sentences on polygons without a name, and on names that several polygons have."""
+    nameless = int((areas["area"] == "").sum())
+    said = [f"{config.path}: {nameless} polygons have no name in {config.name!r}; each state's are one area."]
+    named = areas[areas["area"] != ""]
+    twice = sorted(set(named["area"][named.duplicated(COLUMNS)]))
+    more = f" and {len(twice) - MOST_NAMED} more" if len(twice) > MOST_NAMED else ""
+    merged = (
+        f"{config.path}: polygons with the same name were taken for parts of one area: "
+        f"{', '.join(twice[:MOST_NAMED])}{more}; `areas.parent` tells apart those of several states."
+    )
+    return (said if nameless else []) + ([merged] if twice else [])
 
 
-def _plain(name: str) -> str:
-    """A name without case, accents and signs."""
-    letters = unicodedata.normalize("NFKD", name).casefold()
-    return " ".join("".join(c if c.isalnum() else " " for c in letters if not unicodedata.combining(c)).split())
+def _polygons(shape: shapely.Geometry) -> shapely.Geometry:
+    """What of a geometry has an area; where shapes only touch, they have lines and points in common."""
+    parts = shapely.get_parts(shapely.get_parts(shape))
+    return shapely.MultiPolygon([part for part in parts if part.geom_type == "Polygon"])

@@ -1,12 +1,14 @@
 """The configuration of what is told about kilns, and how: people near, emissions, rules, other sources, the map."""
 
+import os
 import re
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from kilnscan.config_parts import Day, Name, Paths, Section, files_named
+from kilnscan.config_parts import Day, Name, Paths, Section, files_named, is_remote
 
 Column = Annotated[str, Field(min_length=1, max_length=200)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
@@ -26,11 +28,21 @@ class Exposure(Section):
         return [file for paths in (self.schools, self.clinics, self.population) for file in files_named(paths)]
 
 
+AREA_COLUMNS = re.compile(
+    "area|state|country|geometry|kilns|area_km2|mapped|breaks|key|row|broken|kilns_100km2"
+    "|(pm25|so2|co|bc|co2)_(t|t_low|t_high|left_out)|(people|schools|clinics)_[125]km"
+)
+"""Columns of areas that kilnscan makes itself, and those that the map adds."""
+
+
 class AreaTable(Section):
     """A table of yours with a row for each administrative area: exposure, air quality, or anything else by area."""
 
-    path: str = Field(description="CSV, Parquet or any table that OGR reads.")
+    path: str = Field(description="CSV, XLSX, or any table that OGR reads.")
     name: Column = Field("name", description="Column with the areas' names, as in `areas.name`.")
+    parent: Column | None = Field(
+        None, description="Column with their states, as in `areas.parent`, where several states have areas of one name."
+    )
     columns: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")], Column] = Field(
         min_length=1, description="Columns of numbers to take over: {our_name: their column}."
     )
@@ -54,6 +66,16 @@ class Areas(Section):
     def files(self) -> list[str]:
         """Every file, in a fixed order."""
         return [*files_named(self.path), *(table.path for table in self.tables)]
+
+    @model_validator(mode="after")
+    def _columns_of_their_own(self) -> "Areas":
+        names = [name for table in self.tables for name in table.columns]
+        for place, name in enumerate(names):
+            if AREA_COLUMNS.fullmatch(name):
+                raise ValueError(f"`tables` call a column {name}, which kilnscan has itself: give it another name")
+            if name in names[:place]:
+                raise ValueError(f"`tables` call two columns {name}: give one another name")
+        return self
 
 
 class Emissions(Section):
@@ -174,6 +196,22 @@ class GroundReports(Section):
         """Files that `path` names, in a fixed order."""
         return files_named(self.path)
 
+    @model_validator(mode="after")
+    def _nothing_of_its_own(self) -> "GroundReports":
+        """A run that read what it wrote of reports would feed on itself."""
+        for path in (*self.files, *filter(None, [self.review])):
+            if not is_remote(path) and _made_of_reports(path):
+                raise ValueError(
+                    f"names {path}, which is made from the reports themselves: copy it out of results/ first"
+                )
+        return self
+
+
+def _made_of_reports(path: str) -> bool:
+    """Whether a file lies in results/<region>/reports/."""
+    place = Path(os.path.relpath(path)).parts
+    return place[:1] == ("results",) and place[2:3] == ("reports",)
+
 
 class Satellite(Section):
     """A tile service for the map's background; the browser asks it, so the map then needs a network."""
@@ -181,6 +219,38 @@ class Satellite(Section):
     url: str = Field(pattern=r"^https://[^\s\"'<>{}]+(\{[zxy]\}[^\s\"'<>{}]*){3}$", description="With {z}, {x}, {y}.")
     attribution: str = Field(min_length=1, description="Who must be named.")
     max_zoom: int = Field(19, ge=1, le=24, description="Its deepest zoom.")
+
+
+class Earlier(Section):
+    """An earlier composite, of which a small picture of each kiln's place is shown beside the present one."""
+
+    path: Paths = Field(description="GeoTIFF, VRT or COG, any CRS; a list or a glob of several. Any resolution.")
+    bands: list[str] = Field(
+        ["B04", "B03", "B02"], description="What its first bands are; B04, B03 and B02 must be among them."
+    )
+    date: Annotated[str, BeforeValidator(str), Field(min_length=1, max_length=40)] = Field(
+        description="When it was taken, as the map shall say it: 2018-03-01, or 2018."
+    )
+    attribution: str = Field(min_length=1, description="Who must be named beside the pictures.")
+    licence: str = Field(min_length=1, description="Its licence, which must allow showing small pictures of it.")
+
+    @property
+    def files(self) -> list[str]:
+        """Files that `path` names, in a fixed order."""
+        return files_named(self.path)
+
+    @property
+    def indexes(self) -> list[int]:
+        """Numbers of red, green and blue among its bands, from 1."""
+        return [self.bands.index(name) + 1 for name in ("B04", "B03", "B02")]
+
+    @field_validator("bands")
+    @classmethod
+    def _has_colours(cls, value: list[str]) -> list[str]:
+        lacking = [name for name in ("B04", "B03", "B02") if name not in value]
+        if lacking:
+            raise ValueError(f"{lacking[0]} is not among the bands: a picture needs B04, B03 and B02")
+        return value
 
 
 class Map(Section):
@@ -204,14 +274,13 @@ class Map(Section):
         "Boundaries are generalised and are no statement about the status of any territory.",
         description="What the map says about them.",
     )
-    earlier: str | None = Field(
-        None, description="results/<region> of an earlier run: its pictures are shown beside the new ones."
-    )
+    earlier: Earlier | None = Field(None, description="Earlier imagery, shown beside the present one.")
 
     @property
     def files(self) -> list[str]:
         """Files that the map shows or speaks by."""
-        return [*self.dictionaries.values(), *([self.boundaries] if self.boundaries else [])]
+        backdrop = [self.boundaries] if self.boundaries else []
+        return [*self.dictionaries.values(), *backdrop, *(self.earlier.files if self.earlier else [])]
 
     @model_validator(mode="after")
     def _offers_its_language(self) -> "Map":

@@ -2,8 +2,10 @@
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 from scipy.spatial import cKDTree
 
+from kilnscan.areas import first_within
 from kilnscan.config_impact import Exposure
 from kilnscan.config_parts import Paths, files_named
 from kilnscan.errors import ImageryError
@@ -45,9 +47,40 @@ def people_near(kilns: gpd.GeoDataFrame, config: Exposure) -> dict[str, int | No
         return {}
     people, known = people_covered(_rasters(config.population), *_centre(kilns), _RADII_M)
     counts: dict[str, int | None] = {
-        f"people_{km}km": round(float(people[k])) if known.any() else None for k, km in enumerate(RADII_KM)
+        f"people_{km}km": round(float(people[0, k])) if known.any() else None for k, km in enumerate(RADII_KM)
     }
     return {**counts, "kilns_off_raster": int((~known).sum())}
+
+
+def exposure_by_area(kilns: gpd.GeoDataFrame, areas: gpd.GeoDataFrame, config: Exposure) -> pd.DataFrame:
+    """People, schools and clinics of each area (row of `areas`) within 1, 2 and 5 km of any kiln, each once.
+
+    Columns as in `add_exposure`, of whatever the configuration has data on. The kiln may stand in another area. A cell
+    of a raster, or a place, is in the first area that holds its middle, so areas add up, but for who lives in none.
+    People are NaN where no raster reaches some kiln of the area.
+    """
+    shapes = areas.geometry.to_numpy()
+    columns: dict[str, np.ndarray] = {}
+    if config.population:
+        people, known = people_covered(
+            _rasters(config.population),
+            *_centre(kilns),
+            _RADII_M,
+            lambda lon, lat: first_within(lon, lat, shapes),
+            len(shapes),
+        )
+        at = first_within(*_centre(kilns), shapes)
+        people[at[(at >= 0) & ~known]] = np.nan
+        columns |= {f"people_{km}km": np.round(people[:, k]) for k, km in enumerate(RADII_KM)}
+    for name, paths in (("schools", config.schools), ("clinics", config.clinics)):
+        if paths:
+            lon, lat = read_places(files_named(paths), f"table of {name}")
+            at, near = first_within(lon, lat, shapes), _nearest_chord(lon, lat, *_centre(kilns))
+            columns |= {
+                f"{name}_{km}km": np.bincount(at[(at >= 0) & (near <= _chord(1000.0 * km))], minlength=len(shapes))
+                for km in RADII_KM
+            }
+    return pd.DataFrame(columns, index=range(len(shapes)))
 
 
 def _centre(kilns: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -66,5 +99,15 @@ def _places_near(east: np.ndarray, north: np.ndarray, lon: np.ndarray, lat: np.n
     if not len(lon):
         return [np.empty(0, np.int64) for _ in RADII_KM]
     tree, kilns = cKDTree(unit_vectors(east, north)), unit_vectors(lon, lat)
-    chords = [2 * np.sin(radius / EARTH_M / 2) for radius in _RADII_M]
-    return [tree.query_ball_point(kilns, chord, return_length=True).astype(np.int64) for chord in chords]
+    return [tree.query_ball_point(kilns, _chord(m), return_length=True).astype(np.int64) for m in _RADII_M]
+
+
+def _nearest_chord(east: np.ndarray, north: np.ndarray, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """Distance (n,) of each place to the nearest kiln, straight through a ball of radius 1; infinite without kilns."""
+    if not len(lon):
+        return np.full(len(east), np.inf)
+    return cKDTree(unit_vectors(lon, lat)).query(unit_vectors(east, north))[0]
+
+
+def _chord(metres: float) -> float:
+    return 2 * np.sin(metres / EARTH_M / 2)

@@ -8,7 +8,7 @@ the raster is never warped, so that no people are lost or made.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numba
@@ -26,6 +26,7 @@ BLOCK = 512  # cells: edge of the blocks that rasters are read in
 RING = 32  # directions in which the reach of a place is followed into a projected CRS
 FINE = 8  # parts per edge that a cell is split into where several circles cut it; 8 x 8 bits are one word
 WHOLE = 255  # mark of a cell that lies in some circle as a whole
+GroupOf = Callable[[np.ndarray, np.ndarray], np.ndarray]
 SEEN = 0.5  # cosine: corners farther than 60 degrees from a place are never near it
 
 
@@ -45,16 +46,30 @@ def people_within(paths: list[str], lon: np.ndarray, lat: np.ndarray, radii_m: t
 
 
 def people_covered(
-    paths: list[str], lon: np.ndarray, lat: np.ndarray, radii_m: tuple[float, ...]
+    paths: list[str],
+    lon: np.ndarray,
+    lat: np.ndarray,
+    radii_m: tuple[float, ...],
+    group_of: GroupOf | None = None,
+    groups: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """People (radius,) within each distance of any place, everyone once, and which places (n,) the rasters reach.
+    """People (group, radius) within each distance of any place, everyone once, and which places (n,) rasters reach.
 
     As `people_within`, except for cells that several circles cut and none holds: of those, 8 x 8 points are asked.
+    `group_of` says of cells, by longitude and latitude (m,) of their middle, which of so many groups they count to, and
+    -1 for none; without it there is one group, which is all.
     """
-    people, known = np.zeros(len(radii_m)), np.zeros(len(lon), bool)
+    people, known = np.zeros((groups, len(radii_m))), np.zeros(len(lon), bool)
     frames, radii = _frames(lon, lat), _seen_from_above(radii_m)
     for block in _blocks(paths, lon, lat, max(radii_m)):
-        _add_once(block.people, block.corners, block.windows, block.places, frames, radii, people, known)
+        near = _near_once(block.people, block.corners, block.windows, block.places, frames, radii, known)
+        if group_of is None:
+            people[0] += near.sum(axis=(0, 1))
+            continue
+        row, column = np.nonzero(near[:, :, -1] > 0)
+        middle = sum(block.corners[row + down, column + along] for down in (0, 1) for along in (0, 1))
+        group = group_of(*_degrees(middle))
+        np.add.at(people, group[group >= 0], near[row, column][group >= 0])
     return people, known
 
 
@@ -239,6 +254,12 @@ def _on_sphere(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     return unit_vectors(lon.ravel(), np.clip(lat, -90, 90).ravel()).reshape(*lon.shape, 3)
 
 
+def _degrees(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Longitude and latitude (n,) of vectors (n, 3) of any length."""
+    x, y, z = vectors.T
+    return np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
+
+
 def _frames(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     """East, north and up (place, 3, 3) at each place."""
     lam, phi = np.radians(lon), np.radians(lat)
@@ -275,12 +296,13 @@ def _add(people, corners, windows, places, frames, radii, total, known):  # prag
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _add_once(people, corners, windows, places, frames, radii, total, known):  # pragma: no cover (compiled)
-    """Add to `total` (radius,) the people of a block who are in any circle; everyone once."""
+def _near_once(people, corners, windows, places, frames, radii, known):  # pragma: no cover (compiled)
+    """People (row, column, radius) of each cell of a block who are in any circle; everyone once."""
     x, y, at = np.empty(4), np.empty(4), np.empty((2, people.shape[1] + 1, 3))
     cuts = np.zeros((*people.shape, len(radii)), np.uint8)  # circles that cut a cell
     part = np.zeros((*people.shape, len(radii)))  # its share in the last of them
     bits = np.zeros((*people.shape, len(radii)), np.uint64)  # its points that lie in any of them
+    near = np.zeros((*people.shape, len(radii)))
     for visit in range(len(windows)):
         top, bottom, left, right = windows[visit]
         place = places[visit]
@@ -305,11 +327,12 @@ def _add_once(people, corners, windows, places, frames, radii, total, known):  #
         for column in range(people.shape[1]):
             for k in range(len(radii)):
                 if cuts[row, column, k] == WHOLE:
-                    total[k] += people[row, column]
+                    near[row, column, k] = people[row, column]
                 elif cuts[row, column, k] == 1:
-                    total[k] += people[row, column] * part[row, column, k]
+                    near[row, column, k] = people[row, column] * part[row, column, k]
                 elif cuts[row, column, k]:
-                    total[k] += people[row, column] * _ones(bits[row, column, k]) / FINE**2
+                    near[row, column, k] = people[row, column] * _ones(bits[row, column, k]) / FINE**2
+    return near
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")

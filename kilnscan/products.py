@@ -13,8 +13,9 @@ import pandas as pd
 import pyarrow
 import pyogrio
 
-from kilnscan.config_impact import Map, Public
+from kilnscan.config_impact import Earlier, Map, Public
 from kilnscan.dictionary import Column, area_columns, as_table, dictionary_of
+from kilnscan.earlier import write_earlier
 from kilnscan.errors import TableError
 from kilnscan.files import read_json, replacing, write_json
 from kilnscan.geopackage import WORDS, write_geopackage
@@ -80,10 +81,13 @@ def publish_atlas(
     cards = {stage: read_card(path) for stage, path in models.items()}
     tables = read_tables(inputs)
     scenes = [read_json(path) for path in inputs["scenes"]]
+    settings = Map.model_validate(config["map"])
     files = {name: Path(path) for name, path in outputs.items()}
     with tempfile.TemporaryDirectory(dir=files["site"].parent) as scratch:
         thumbs, basemap = Path(scratch) / "chips", Path(scratch) / "basemap.jpg"
         tables["kilns"] = _with_chips(tables["kilns"], inputs["imagery"], thumbs, store, config["imagery"]["show"])
+        if settings.earlier:
+            tables["kilns"] = _with_earlier(tables["kilns"], settings.earlier, thumbs)
         bounds = write_basemap(basemap, inputs["quicklooks"])
         full = Edition(
             files,
@@ -95,7 +99,7 @@ def publish_atlas(
             scenes,
             catalog=config["sentinel2"].get("catalog") or "",
             rules=_rules(config["siting"]["rules"], tables["siting"]) if "siting" in tables else None,
-            map=Map.model_validate(config["map"]),
+            map=settings,
             thumbs=thumbs,
             basemap=(basemap, bounds) if bounds else None,
         )
@@ -266,6 +270,14 @@ def _with_chips(
     return kilns
 
 
+def _with_earlier(kilns: gpd.GeoDataFrame, earlier: Earlier, folder: Path) -> gpd.GeoDataFrame:
+    """`kilns` with the column `chip_before` behind `chip`."""
+    names = write_earlier(folder, kilns, earlier)
+    kilns = kilns.copy()
+    kilns.insert(kilns.columns.get_loc("chip") + 1, "chip_before", [name and f"chips/{name}" for name in names])
+    return kilns
+
+
 def _lineage(edition: Edition) -> str:
     days = {day["date"] for entry in edition.scenes for day in entry["dates"]}
     tiles = len(edition.scenes)
@@ -318,8 +330,9 @@ def _rules(path: str, siting: pd.DataFrame) -> pd.DataFrame:
 
 def _credits(config: Mapping[str, Any]) -> list[str]:
     """Who must be named for what was brought besides imagery, each once, in the order of the configuration."""
-    areas = config.get("areas") or {}
+    areas, earlier = config.get("areas") or {}, config.get("map", {}).get("earlier")
     named = [
+        *([f"{earlier['attribution']}: {earlier['licence']}"] if earlier else []),
         *config.get("exposure", {}).get("credit", []),
         areas.get("credit", ""),
         *(table["credit"] for table in areas.get("tables", [])),

@@ -127,6 +127,7 @@ def write_site(
                 "satellite": _satellite(site, settings),
                 "boundaries_note": settings.boundaries_note if "boundaries" in layers else "",
                 "area_labels": dict(area_labels or {}),
+                "earlier": settings.earlier and settings.earlier.model_dump(include={"date", "attribution"}),
             },
         }
         _write_script(data, "meta", plain_meta(meta, **more))

@@ -185,11 +185,12 @@ def _vector(path: str, data: bytes) -> SourceTable:
 
 def _rows(frame: pd.DataFrame) -> list[Row]:
     return [
-        Row(number, [_cell(value) for value in values]) for number, values in enumerate(frame.to_numpy(object), start=2)
+        Row(number, [cell_text(value) for value in values])
+        for number, values in enumerate(frame.to_numpy(object), start=2)
     ]
 
 
-def _cell(value: Any) -> str:
+def cell_text(value: Any) -> str:
     """A value as a cell of a CSV would hold it."""
     if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
         return ""

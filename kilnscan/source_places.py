@@ -4,7 +4,6 @@ import functools
 import json
 
 import numpy as np
-import pandas as pd
 import shapely
 
 from kilnscan.countries import BOUNDARIES
@@ -49,11 +48,15 @@ class Countries:
 
     def at(self, lon: np.ndarray, lat: np.ndarray) -> list[str]:
         """Code of the country at each place, or of the nearest within a tenth of a degree; "" at sea."""
-        found = pd.Series("", index=range(len(lon)), dtype=object)
-        if len(lon):
-            places, shapes = self._tree.query_nearest(shapely.points(lon, lat), max_distance=0.1, all_matches=False)
-            found[places] = [self._iso3[shape] for shape in shapes]
-        return list(found)
+        found = np.full(len(lon), len(self._iso3))
+        shape, place = shapely.STRtree(shapely.points(lon, lat)).query(self._shapes, predicate="intersects")
+        np.minimum.at(found, place, shape)
+        for turn in (0, -360, 360):  # also off a coast on the other side of the antimeridian
+            off = np.flatnonzero(found == len(self._iso3))
+            points = shapely.points(lon[off] + turn, lat[off])
+            place, shape = self._tree.query_nearest(points, max_distance=0.1, all_matches=False)
+            found[off[place]] = shape
+        return [*map([*self._iso3, ""].__getitem__, found)]
 
     def km_from(self, code: str, lon: float, lat: float) -> float:
         """Distance of a place from a country in km, 0 inside; infinite if the country is not known."""

@@ -1,6 +1,6 @@
 """Impact: what each kiln emits, who lives near it, and which rules it breaks; other sources beside it.
 
-Needs: the kilns of the atlas; config `exposure`, `areas`, `emissions`, `siting`, and `sources` if there are any.
+Needs: the kilns and the ledger of the atlas; config `exposure`, `areas`, `emissions`, `siting`, and `sources` if there are any.
 Makes: <results>/atlas/impact.parquet (the kilns, told all of that), siting.parquet (a row per kiln and rule),
 areas.parquet (sums by administrative area), impact.json (the region's sums); sources.parquet, sources_rejected.csv.
 """
@@ -11,6 +11,7 @@ rule impact:
     input:
         local_files(impact_files()),
         kilns="<results>/atlas/kilns.parquet",
+        coverage="<results>/atlas/coverage.parquet",
     output:
         kilns="<results>/atlas/impact.parquet",
         siting="<results>/atlas/siting.parquet",

@@ -8,8 +8,8 @@ from kilnscan.impact import assess
 from kilnscan.tables import read_table, write_table
 
 
-def main(kilns: str, outputs: dict[str, str], config: dict) -> None:
-    told, siting, areas, facts = assess(read_table(kilns), config)
+def main(kilns: str, coverage: str, outputs: dict[str, str], config: dict) -> None:
+    told, siting, areas, facts = assess(read_table(kilns), read_table(coverage), config)
     write_table(outputs["kilns"], told)
     write_table(outputs["areas"], areas)
     with replacing(outputs["siting"]) as temporary:
@@ -21,4 +21,4 @@ def main(kilns: str, outputs: dict[str, str], config: dict) -> None:
 
 if "snakemake" in globals():
     with job(snakemake):
-        main(snakemake.input.kilns, dict(snakemake.output), snakemake.params.config)
+        main(snakemake.input.kilns, snakemake.input.coverage, dict(snakemake.output), snakemake.params.config)

@@ -42,8 +42,7 @@ def layer(name: str, rows: int = 3) -> pd.DataFrame:
                 [pattern.format(name=entry.column, row=row) for row in range(rows)] if entry.type == "text" else None
             )
             columns[entry.column] = texts or [pattern] * rows
-    if "chip" in columns:
-        columns["chip"] = [""] * rows
+    columns |= {name: [""] * rows for name in ("chip", "chip_before") if name in columns}
     if {"first_seen", "last_seen"} <= set(columns):
         columns["first_seen"], columns["last_seen"] = ["2024-02-01"] * rows, ["2024-04-30"] * rows
     if "verdict" in columns:

@@ -2,11 +2,12 @@
 
 import { breaksOf, coloursOf, UNKNOWN } from "./classes.js";
 import { extra, kilns, site } from "./data.js";
+import { kilometres } from "./format.js";
 import { POLLUTANTS, areaCodes, areaKey, state } from "./state.js";
 import { t } from "./words.js";
 
 /** Columns of areas that are told elsewhere or are no numbers to compare. */
-const NO_METRICS = new Set(["area", "state", "country", "area_km2", "breaks", "key", "row"]);
+const NO_METRICS = new Set(["area", "state", "country", "area_km2", "mapped", "breaks", "key", "row"]);
 
 let given = null;
 /** The areas as features; each knows how many kilns of the map break a rule, and how dense kilns are. */
@@ -44,7 +45,8 @@ export function metrics() {
   const ours = ["kilns", "kilns_100km2", ...POLLUTANTS.map((name) => `${name}_t`), "broken", "people_1km"];
   const labels = site.area_labels ?? {};
   const named = [...Object.keys(labels), ...Object.keys(properties[0] ?? {})];
-  const theirs = named.filter((name) => !ours.includes(name) && !NO_METRICS.has(name) && !/_(low|high|t)$/.test(name));
+  const told = (name) => ours.includes(name) || NO_METRICS.has(name) || /_(low|high|t|left_out)$/.test(name);
+  const theirs = named.filter((name) => !told(name));
   return [...ours.filter((name) => !Object.hasOwn(labels, name)), ...new Set(theirs)]
     .filter(numeric)
     .map((name) => [name, metricTitle(name)]);
@@ -54,6 +56,8 @@ export function metricTitle(name) {
   if (Object.hasOwn(site.area_labels ?? {}, name)) return site.area_labels[name];
   const pollutant = POLLUTANTS.find((one) => name === `${one}_t`);
   if (pollutant) return t("metric.pollutant", { pollutant: t(`pollutant.${pollutant}`) });
+  const near = name.match(/^(people|schools|clinics)_([125])km$/);
+  if (near && name !== "people_1km") return `${t(`near.${near[1]}`)} · ${kilometres(Number(near[2]))}`;
   return ["kilns", "kilns_100km2", "broken", "people_1km"].includes(name)
     ? t(`metric.${name}`)
     : name.replaceAll("_", " ");

@@ -1,7 +1,7 @@
 // The sheet of one kiln.
 
 import { openAbout } from "./about.js";
-import { chip, details, extra, kilns, meta } from "./data.js";
+import { chip, details, extra, kilns, meta, site } from "./data.js";
 import { el, facts, ltr, sayingButton } from "./dom.js";
 import { fillEvidence } from "./evidence.js";
 import { axis, isNumber, kilometres, length, metres, percent, period, position, whole, worded } from "./format.js";
@@ -111,14 +111,18 @@ function fill(kiln, pictures, body) {
 function figures({ id, of }) {
   const [before, now] = [chip(of("chip_before")), chip(of("chip"))];
   const rights = of("attribution") || [of("provider"), of("licence")].filter(Boolean).join(", ");
-  const figure = (source, words) =>
+  const figure = (source, words, ...told) =>
     el(
       "figure",
       { class: "chip" },
       el("img", { src: source, alt: t(words, { id }), onerror: ({ target }) => target.closest("figure").remove() }),
-      el("figcaption", {}, before && now ? t(words === "kiln.image" ? "kiln.now" : "kiln.before") : rights),
+      el("figcaption", {}, told.filter(Boolean).join(" · ")),
     );
-  return [before && figure(before, "kiln.image_before"), now && figure(now, "kiln.image")].filter(Boolean);
+  const { date, attribution } = site.earlier ?? {};
+  return [
+    before && figure(before, "kiln.image_before", t("kiln.before"), date, attribution),
+    now && figure(now, "kiln.image", before && t("kiln.now"), rights),
+  ].filter(Boolean);
 }
 
 function emissions(of) {

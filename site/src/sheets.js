@@ -3,7 +3,7 @@
 import { areaFeatures, metricTitle, metrics } from "./areas.js";
 import { extra, kilns } from "./data.js";
 import { el, facts, ltr } from "./dom.js";
-import { decimals, isNumber, kilometres, number, position, squareKilometres, tonnes, whole, worded } from "./format.js";
+import { decimals, isNumber, kilometres, number, percent, position, squareKilometres, tonnes, whole, worded } from "./format.js";
 import { within } from "./geo.js";
 import { reportLine } from "./kiln.js";
 import { flyToBounds } from "./map.js";
@@ -100,6 +100,7 @@ export function areaSheet({ row, fly }, map) {
     facts([
       [t("metric.kilns"), whole(area.kilns)],
       [t("area.size"), squareKilometres(area.area_km2)],
+      [t("area.mapped"), percent(area.mapped)],
       [t("metric.kilns_100km2"), number(area.kilns_100km2)],
       [t("metric.broken"), whole(area.broken)],
       [t("metric.people_1km"), whole(area.people_1km)],

@@ -14,6 +14,7 @@ from shapely import Point, box
 from shapely.affinity import rotate, scale
 
 from kilnscan import serve
+from kilnscan.config_impact import Map
 from kilnscan.site import write_site
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -274,6 +275,9 @@ def write(tmp_path_factory: pytest.TempPathFactory) -> WriteSite:
             "area_labels": {"air": "PM2.5 in the air, µg/m³"},
             "sources": make_sources(),
             "reports": make_reports(whole),
+            "settings": Map(
+                earlier={"path": "old.tif", "date": "2018", "attribution": "Earlier Org", "licence": "CC0"}
+            ),
             **(tables or {}),
         }
         write_site(

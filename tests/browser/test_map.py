@@ -139,6 +139,7 @@ def test_click_on_a_kiln_opens_its_panel(visit: Open, address: str, kilns: gpd.G
     assert ("A kiln · Zigzag · working" in text.replace("2025-02-03 · ", "")) == (kiln.id == kilns["id"][3])
     width = "(image) => image.decode().then(() => image.naturalWidth)"  # waits until it is loaded
     assert panel.locator("img").count() == (2 if kiln.chip_before else 1)
+    assert ("Earlier · 2018 · Earlier Org" in text and f"Now · {kiln.attribution}" in text) == bool(kiln.chip_before)
     assert panel.locator("img").last.evaluate(width) == 256
     assert kiln.id in page.evaluate("location.hash")
     if zoom < 13:

@@ -1,12 +1,14 @@
 """A region file is checked to the last key, and the generated files follow the models."""
 
+import re
+import textwrap
 from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
 
-from kilnscan.config import SIX, load_config
+from kilnscan.config import SIX, Config, load_config
 from kilnscan.config_files import default_yaml, schema_json
 from kilnscan.config_parts import files_named
 from kilnscan.errors import ConfigError
@@ -51,6 +53,13 @@ def test_the_smallest_region_file_runs_on_the_models_for_real_rgb():
         ({"region": {"name": "x", "countries": []}}, "`region.countries`"),
         ({"region": {"name": "x", "aoi": [1, 2, 3, 4], "select": {"a": ["b"]}}}, "rows of a vector file"),
         ({"region": {"name": "x", "buffer_km": 5}}, "give one of them"),
+        ({"ground_reports": [{"path": "results/here/reports/review.csv"}]}, "made from the reports"),
+        ({"ground_reports": [{"path": ["a.csv", "./results/there/reports/rejected.csv"]}]}, "which is made"),
+        ({"ground_reports": [{"path": str(Path("results/here/reports/review.csv").absolute())}]}, "copy it out"),
+        ({"ground_reports": [{"path": "a.csv", "review": "results/here/reports/review.csv"}]}, "copy it out"),
+        ({"ground_reports": [{"path": "a.csv", "review": "x/../results/a/reports/b.csv"}]}, "copy it out"),
+        ({"areas": {"path": "a", "name": "b", "tables": [{"path": "c", "columns": {"kilns": "d"}}]}}, "has itself"),
+        ({"map": {"earlier": {"path": "a.tif", "date": "2018", "licence": "CC0"}}}, "earlier.attribution` is missing"),
         ({"region": {"name": "My Place"}}, "use letters, digits, - and _ only"),
         ({"sentinel2": STAC | {"statistic": "mean"}}, "'mean' is none of `median`"),
         ({"sentinel2": STAC | {"months": [13]}}, "13 is no month"),
@@ -105,6 +114,14 @@ def test_bands_of_a_model_that_cannot_be_read_as_configured_are_refused_before_a
         with_model_bands(load_config(raw))
 
 
+def test_reports_that_a_landscape_invents_are_read_where_it_writes_them():
+    reports = [
+        {"path": "results/landscape/7/reports.csv"},
+        {"path": "my/reports/review.csv", "review": "my/review.csv"},
+    ]
+    assert len(load_config(SMALLEST | {"ground_reports": reports}).ground_reports) == 2
+
+
 def test_data_stands_for_a_folder_in_every_path():
     raw = {"data": "/x", "region": {"name": "a"}, "sentinel2": {"source": "mosaic", "path": ["{data}/a.tif"]}}
     assert load_config(raw).sentinel2.paths == ["/x/a.tif"]
@@ -124,6 +141,38 @@ def test_shipped_region_files_are_valid(path):
 def test_generated_files_are_in_step_with_the_models():
     assert (ROOT / "config" / "config.default.yaml").read_text(encoding="utf-8") == default_yaml()
     assert (ROOT / "config" / "config.schema.json").read_text(encoding="utf-8") == schema_json()
+
+
+def test_the_file_of_defaults_says_what_holds_without_it():
+    assert load_config(yaml.safe_load(default_yaml()) | SMALLEST) == load_config(SMALLEST)
+
+
+def test_the_file_of_defaults_has_every_section_and_what_is_in_it():
+    text = default_yaml()
+    for section in set(Config.model_fields) - {"data", "region", "landscape"}:
+        assert f"\n{section}:\n" in text or f"\n# {section}:\n" in text, section
+    for key in ("satellite", "earlier", "places", "tables", "grid_m", "match_m", "epochs"):
+        assert f" {key}: " in text, key
+    assert "None" not in text
+
+
+def test_a_section_that_is_uncommented_is_yaml():
+    text = default_yaml()
+    places = text[text.index("  places: []") : text.index("  # Standard error")].replace("(needed)", "school")
+    lines = [line.replace("  # ", "  ", 1) if line.startswith("  #   ") else line for line in places.splitlines()]
+    (place,) = yaml.safe_load("\n".join(lines).replace("places: []", "places:"))["places"]
+    assert place == {"to": "school", "path": "school", "completeness": 1, "credit": ""}
+
+
+@pytest.mark.parametrize("page", ["config/README.md", "docs/exposure.md"])
+def test_examples_can_be_copied(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    examples = re.findall(r"(?:\n\n|^)((?:    [a-z_]+:.*\n(?:     .*\n)*)+)", text)
+    read = [yaml.safe_load(textwrap.dedent(example)) for example in examples]
+    sections = [one for one in read if isinstance(one, dict) and set(one) <= set(Config.model_fields)]
+    assert {"exposure", "areas"} <= {key for one in sections for key in one}
+    for one in sections:
+        load_config(SMALLEST | {"region": {"name": "x", "aoi": [0, 0, 1, 1]}} | one)
 
 
 def test_an_unquoted_day_is_a_day():
