@@ -19,6 +19,8 @@ PLACED = ("id", "lon", "lat")
 """Columns that every kiln has; they are made anew."""
 KEPT = ("coverage", "areas")
 """Layers that hold no single kiln."""
+INSIDE = ("orders", "reports")
+"""Layers that stay with those who made the atlas: they tell what imagery costs, and where volunteers stood."""
 
 
 def public_edition(tables: Mapping[str, pd.DataFrame], config: Public) -> dict[str, pd.DataFrame]:
@@ -33,11 +35,20 @@ def public_edition(tables: Mapping[str, pd.DataFrame], config: Public) -> dict[s
     public: dict[str, pd.DataFrame] = {"kilns": kilns}
     public |= {layer: tables[layer] for layer in KEPT if layer in tables}
     if "sources" in tables:
-        sources = tables["sources"]
-        public["sources"] = sources[sources["show"].astype(bool)].reset_index(drop=True)
+        public["sources"] = shown(tables["sources"])
     if "siting" in tables:
         public["siting"] = _siting(tables["siting"], names)
     return public
+
+
+def handed_out(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Tables as whoever opens the map may have them: no orders, no reports, and of sources the rows to be shown."""
+    return {name: shown(table) if name == "sources" else table for name, table in tables.items() if name not in INSIDE}
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows that may be published, by their column `show`."""
+    return table[table["show"].astype(bool)].reset_index(drop=True)
 
 
 def cells(lon: np.ndarray, lat: np.ndarray, grid_m: float) -> tuple[np.ndarray, ...]:

@@ -112,6 +112,30 @@ def test_an_edition_is_the_same_bytes_in_another_folder(tmp_path: Path) -> None:
     assert {"atlas/layers/sources.geoparquet", "atlas/layers/areas.geoparquet", "stac/collection.json"} <= set(one)
 
 
+def test_what_the_map_hands_out_has_no_report_order_or_closed_source(tmp_path: Path) -> None:
+    given = layers()
+    given["sources"] = given["sources"].assign(show=[True, False, True], name=["a", "Closed plant", "c"])
+    write_edition(edition(tmp_path, given))
+    handed = tmp_path / "site/downloads/kilns-open.gpkg"
+    assert not {"reports", "orders"} & {name for name, _ in pyogrio.list_layers(handed)}
+    assert list(pyogrio.read_dataframe(handed, layer="sources")["name"]) == ["a", "c"]
+    everything = b"".join(content for content in bytes_of(tmp_path / "site").values())
+    assert b"Closed plant" not in everything
+    assert b"decision0" not in everything
+    assert {"kilns.gpkg", "kilns-open.gpkg"} <= set(
+        json.loads((tmp_path / "atlas/provenance.json").read_text())["products"]
+    )
+
+
+def test_the_map_hands_out_the_geopackage_itself_where_all_of_it_is_for_everybody(tmp_path: Path) -> None:
+    given = layers()
+    for name in ("reports", "orders"):
+        given[name] = layer(name, 0)
+    write_edition(edition(tmp_path, given))
+    assert (tmp_path / "site/downloads/kilns.gpkg").read_bytes() == (tmp_path / "atlas/kilns.gpkg").read_bytes()
+    assert not (tmp_path / "site/downloads/kilns-open.gpkg").exists()
+
+
 @pytest.mark.parametrize("rows", [0, 3])
 def test_geopackage_describes_and_styles_every_layer(tmp_path: Path, rows: int) -> None:
     given = layers(rows)
