@@ -38,9 +38,10 @@ EMBED_LIMIT_BYTES = 32 * 1024 * 1024
 IMAGE_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 CHIP = re.compile(r"chips/[\w-][\w.-]*\.(jpe?g|png|webp)", re.ASCII | re.IGNORECASE)
 
-# Volunteers stood there: the map shows about where (100 m), and what they answered.
+# Volunteers stood there: the map shows about where (100 m), and what they answered; their distance to a kiln would
+# tell the place after all.
 REPORT_DECIMALS = 3
-REPORT_COLUMNS = ("date", "saw", "type", "working", "kiln", "distance_m", "verdict")
+REPORT_COLUMNS = ("date", "saw", "type", "working", "kiln", "verdict")
 
 
 def write_site(
