@@ -20,7 +20,7 @@ from kilnscan.files import read_json, replacing, write_json
 from kilnscan.geopackage import WORDS, write_geopackage
 from kilnscan.pictures import Bounds, write_basemap, write_chips
 from kilnscan.provenance import commit, provenance, read_card
-from kilnscan.public import handed_out, public_edition, shown
+from kilnscan.public import handed_out, public_edition, public_people, shown
 from kilnscan.publish import check_layer, write_csv, write_geoparquet, write_pmtiles
 from kilnscan.site import write_site
 from kilnscan.siting_rules import read_rules
@@ -141,7 +141,7 @@ def for_everybody(full: Edition, config: Public, folder: Path) -> Edition:
     return Edition(
         files_in(folder),
         tables,
-        {**full.meta, "public": True},
+        {**full.meta, "public": True, "people": public_people(full.meta.get("people", {}), len(full.tables["kilns"]))},
         dictionary_of(tables, extra),
         told,
         full.cards,

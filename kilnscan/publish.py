@@ -24,10 +24,7 @@ COLUMNS = {
     ),
     "candidates": ("id", "score", "area_m2", "elongation", "tile"),
     "acquired": ("tile", "area_km2", "provider", "licence"),
-    "coverage": (
-        *("tile", "status", "reason", "clear_looks", "candidates", "kilns"),
-        *("area_km2", "acquired_km2", "dates"),
-    ),
+    "coverage": ("tile", "status", "reason", "clear_looks", "area_km2", "dates"),
 }
 """The columns each published layer must have, besides its geometry; a layer may have more."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "|")
