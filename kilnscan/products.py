@@ -255,6 +255,7 @@ def _write_map(edition: Edition, downloads: list[Path]) -> None:
         quicklook=picture,
         quicklook_bounds=bounds,
         thumbs=edition.thumbs,
+        archives=edition.files["layers"],
         downloads=downloads,
     )
 

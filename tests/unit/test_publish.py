@@ -18,7 +18,7 @@ from mapbox_vector_tile import decode
 from pmtiles.reader import MmapSource, Reader, all_tiles
 from shapely import MultiPolygon, box, from_wkt
 
-from kilnscan import serve
+from kilnscan import publish, serve
 from kilnscan.dictionary import dictionary_of
 from kilnscan.errors import KilnscanError, TableError
 from kilnscan.geopackage import KINDS, write_geopackage
@@ -203,6 +203,23 @@ def test_kilns_are_points_from_afar_and_footprints_near(tmp_path: Path) -> None:
             features = decode(gzip.decompress(tile))["kilns"]["features"]
             seen.setdefault(zoom, set()).update((one["geometry"]["type"], one["properties"]["id"]) for one in features)
     assert seen == {zoom: {("Point" if zoom < 11 else "Polygon", f"id{row}") for row in range(3)} for zoom in range(13)}
+
+
+def test_pmtiles_do_not_depend_on_how_many_rows_are_written_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pmtiles(tmp_path / "whole.pmtiles", table("candidates", 7), "candidates")
+    monkeypatch.setattr(publish, "BLOCK", 3)
+    write_pmtiles(tmp_path / "parts" / "whole.pmtiles", table("candidates", 7), "candidates")
+    assert (tmp_path / "whole.pmtiles").read_bytes() == (tmp_path / "parts/whole.pmtiles").read_bytes()
+
+
+def test_vector_tiles_that_are_written_already_are_copied_into_the_site(tmp_path: Path) -> None:
+    for name in ("candidates", "acquired"):
+        (tmp_path / f"{name}.pmtiles").write_bytes(name.encode())
+    write_site(tmp_path / "site", **tables(), meta=META, archives=tmp_path)
+    assert (tmp_path / "site/data/candidates.pmtiles").read_bytes() == b"candidates"
+    assert value_of(tmp_path / "site", "acquired") == "YWNxdWlyZWQ="
 
 
 def test_pmtiles_of_nothing_is_a_valid_archive(tmp_path: Path) -> None:
