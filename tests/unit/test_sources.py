@@ -18,6 +18,7 @@ from pandas.testing import assert_frame_equal
 
 from kilnscan import source_files
 from kilnscan.config_impact import Source
+from kilnscan.countries import BOUNDARIES
 from kilnscan.errors import ConfigError, VectorError
 from kilnscan.source_cells import harmless, number, quantities, statuses, year
 from kilnscan.source_places import countries
@@ -493,6 +494,16 @@ def test_lists_units_statuses_and_years():
 
 def test_scripts_that_need_joiners_keep_them():
     assert harmless("क्\u200dष") == "क्\u200dष"
+
+
+def test_every_country_holds_its_own_places_also_where_it_has_several_features():
+    known = countries()
+    features = json.loads(BOUNDARIES.read_text(encoding="utf-8"))["features"]
+    for feature in features:
+        place = shapely.point_on_surface(shapely.from_geojson(json.dumps(feature["geometry"])))
+        code = feature["properties"]["iso3"]
+        assert not code or known.km_from(code, place.x, place.y) == 0, code
+    assert known.km_from("AUS", 150.9, -32.4) == 0  # coal power in New South Wales
 
 
 def test_countries_are_known_by_code_and_usual_names_and_measured_from_either_side_of_the_date_line():
