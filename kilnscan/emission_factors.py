@@ -31,6 +31,13 @@ for _name in ("brick", "kg_brick", "kg_fuel"):
     UNITS.define(f"{_name} = [{_name}]")
 
 Unit = Literal["g/brick", "g/kg_brick", "g/MJ", "g/kg_fuel"]
+NEEDED = {
+    "g/brick": (),
+    "g/kg_brick": ("brick_mass",),
+    "g/MJ": ("brick_mass", "energy"),
+    "g/kg_fuel": ("brick_mass", "energy", "heat_value"),
+}
+"""What leads from a factor of each unit to g/brick."""
 QUANTITIES = {
     "bricks": "brick/year",
     "brick_mass": "kg_brick/brick",
@@ -164,9 +171,15 @@ def read_activity(path: str | Path | None = None) -> list[Activity]:
 
 
 def per_brick(
-    factor: pint.Quantity, brick_mass: pint.Quantity, energy: pint.Quantity, heat_value: pint.Quantity
+    factor: pint.Quantity,
+    brick_mass: pint.Quantity | None,
+    energy: pint.Quantity | None,
+    heat_value: pint.Quantity | None,
 ) -> pint.Quantity:
-    """A factor of any unit in g/brick. Raises pint.DimensionalityError where the units do not lead there."""
+    """A factor of any unit in g/brick; what its unit does not need (`NEEDED`) may be None.
+
+    Raises pint.DimensionalityError where the units do not lead there.
+    """
     if factor.check("[mass]/[kg_fuel]"):
         factor = factor / heat_value
     if factor.check("[mass]/[energy]"):
@@ -215,7 +228,7 @@ def looks_per_brick(
     whole = []
     for line in lines:
         energy = find(activity, "energy", line.kiln_type, ANY)
-        if energy or line.unit in ("g/brick", "g/kg_brick"):
+        if energy or "energy" not in NEEDED[line.unit]:
             heat_needed = energy.quantile(half) if energy else None
             whole.append(per_brick(line.quantile(half), mass, heat_needed, heat))
     bricks = [line for line in lines if line.unit == "g/brick"]

@@ -22,6 +22,7 @@ from scipy.special import ndtri
 
 from kilnscan.config_impact import Emissions
 from kilnscan.emission_factors import (
+    NEEDED,
     POLLUTANTS,
     UNITS,
     Activity,
@@ -72,19 +73,21 @@ class EmissionModel:
         return self._means[key]
 
     def _mean(self, pollutant: str, kiln_type: str, country: str) -> np.ndarray:
-        """One kiln of a known type. The set of factors is drawn with equal weight among those that tell of it."""
-        lines = self._lines(pollutant, kiln_type)
+        """One kiln of a known type. The set of factors is drawn with equal weight among those that tell of it.
+
+        A factor tells where the activity table has all that leads from its unit to a brick.
+        """
         drawn = {}
         for quantity in ("bricks", "brick_mass", "energy", "heat_value"):
             line = find(self.activity, quantity, kiln_type, country)
-            if line is None:
-                return np.full(self.draws, np.nan)
-            drawn[quantity] = line.quantile(self._uniform(quantity))
-        if not lines:
+            if line is not None:
+                drawn[quantity] = line.quantile(self._uniform(quantity))
+        lines = [line for line in self._lines(pollutant, kiln_type) if drawn.keys() >= set(NEEDED[line.unit])]
+        if not lines or "bricks" not in drawn:
             return np.full(self.draws, np.nan)
-        bricks, *heating = drawn.values()
+        heating = [drawn.get(quantity) for quantity in ("brick_mass", "energy", "heat_value")]
         grams = [per_brick(line.quantile(self._uniform(pollutant)), *heating) for line in lines]
-        tonnes = [(gram * bricks).to(UNITS.tonne / UNITS.year).magnitude for gram in grams]
+        tonnes = [(gram * drawn["bricks"]).to(UNITS.tonne / UNITS.year).magnitude for gram in grams]
         return self._choose([f"set {line.set}" for line in lines], tonnes)
 
     def _mean_of_any(self, pollutant: str, kiln_type: str, country: str) -> np.ndarray:

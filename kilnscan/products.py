@@ -21,7 +21,7 @@ from kilnscan.files import read_json, replacing, write_json
 from kilnscan.geopackage import WORDS, write_geopackage
 from kilnscan.pictures import Bounds, write_basemap, write_chips
 from kilnscan.provenance import commit, provenance, read_card
-from kilnscan.public import public_edition
+from kilnscan.public import handed_out, public_edition, public_people, shown
 from kilnscan.publish import check_layer, write_csv, write_geoparquet, write_pmtiles
 from kilnscan.site import write_site
 from kilnscan.siting_rules import read_rules
@@ -35,6 +35,8 @@ MORE = ("areas", "sources", "reports")
 """Layers that an atlas has if the configuration asks for them."""
 PARQUET = ("sources", "areas")
 """Layers written as GeoParquet besides the kilns."""
+OPEN = "kilns-open.gpkg"
+"""The GeoPackage of a map's downloads where the atlas's own holds rows that are not for everybody."""
 FOOTPRINT_ZOOM = 11
 """From here on kilns are footprints in vector tiles; below they are points."""
 
@@ -113,12 +115,13 @@ def write_edition(edition: Edition) -> None:
     for layer, table in edition.layers.items():
         check_layer(layer, table, edition.points)
     products = _write_data(edition)
-    record = provenance(
-        [product.path for product in products], dict(edition.config), dict(edition.cards), edition.scenes
-    )
-    write_json(edition.files["provenance"], record)
+    with tempfile.TemporaryDirectory(dir=edition.files["site"].parent) as scratch:
+        downloads = _downloads(edition, Path(scratch))
+        files = dict.fromkeys([*(product.path for product in products), *downloads])
+        record = provenance(list(files), dict(edition.config), dict(edition.cards), edition.scenes)
+        write_json(edition.files["provenance"], record)
+        _write_map(edition, [*downloads, edition.files["provenance"]])
     products.append(Product("provenance", edition.files["provenance"], "What the products follow from", ("metadata",)))
-    _write_map(edition, [product.path for product in products if product.path.parent == edition.files["gpkg"].parent])
     products.append(Product("map", edition.files["site"] / "index.html", "The map", ("overview",)))
     told = Record(
         edition.meta,
@@ -142,7 +145,7 @@ def for_everybody(full: Edition, config: Public, folder: Path) -> Edition:
     return Edition(
         files_in(folder),
         tables,
-        {**full.meta, "public": True},
+        {**full.meta, "public": True, "people": public_people(full.meta.get("people", {}), len(full.tables["kilns"]))},
         dictionary_of(tables, extra),
         told,
         full.cards,
@@ -230,6 +233,17 @@ def _write_layers(edition: Edition) -> list[Product]:
     return products
 
 
+def _downloads(edition: Edition, scratch: Path) -> list[Path]:
+    """Data that the map offers: the products, or a GeoPackage without what is not for whoever opens the map."""
+    named = [edition.files[name] for name in ("gpkg", "geoparquet", "csv", "dictionary")]
+    tables = handed_out(edition.tables)
+    if all(len(table) == len(tables.get(name, ())) for name, table in edition.tables.items()):
+        return named
+    entries = [entry for entry in edition.dictionary if entry.layer in tables]
+    write_geopackage(scratch / OPEN, tables, edition.meta, entries, edition.points)
+    return [scratch / OPEN, *named[1:]]
+
+
 def _write_map(edition: Edition, downloads: list[Path]) -> None:
     """Write the map of an edition; layers that it lacks are left out."""
     picture, bounds = edition.basemap or (None, None)
@@ -237,8 +251,7 @@ def _write_map(edition: Edition, downloads: list[Path]) -> None:
     write_site(
         edition.files["site"],
         **{layer: tables.get(layer) for layer in (*TABLES, "siting", "areas")},
-        sources=_shown(tables.get("sources")),
-        reports=_shown(tables.get("reports")),
+        **{layer: shown(tables[layer]) for layer in ("sources", "reports") if layer in tables},
         meta=edition.meta,
         rules=edition.rules,
         area_labels={name: words for table in areas.get("tables", []) for name, words in table["labels"].items()},
@@ -246,13 +259,9 @@ def _write_map(edition: Edition, downloads: list[Path]) -> None:
         quicklook=picture,
         quicklook_bounds=bounds,
         thumbs=edition.thumbs,
+        archives=edition.files["layers"],
         downloads=downloads,
     )
-
-
-def _shown(table: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame | None:
-    """Rows that may be published."""
-    return table if table is None else table[table["show"]].reset_index(drop=True)
 
 
 def _with_chips(

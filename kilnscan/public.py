@@ -15,10 +15,17 @@ from kilnscan.errors import ConfigError
 DEGREE_M = 111_195
 """Metres of a degree on a sphere of 6,371 km."""
 EMISSIONS = re.compile(r"(pm25|so2|co|bc|co2)_t(_low|_high)?")
+NEAR = re.compile(r"(people|schools|clinics)_\d+km")
+FEW = 5
+"""Kilns of an area below which what is near them is not told: of one kiln, three such numbers tell the place."""
+NEAR_DIGITS = 2
+"""Significant digits of what is near the kilns of other areas: differences of sums must not tell the few after all."""
 PLACED = ("id", "lon", "lat")
 """Columns that every kiln has; they are made anew."""
 KEPT = ("coverage", "areas")
 """Layers that hold no single kiln."""
+INSIDE = ("orders", "reports")
+"""Layers that stay with those who made the atlas: they tell what imagery costs, and where volunteers stood."""
 
 
 def public_edition(tables: Mapping[str, pd.DataFrame], config: Public) -> dict[str, pd.DataFrame]:
@@ -27,17 +34,37 @@ def public_edition(tables: Mapping[str, pd.DataFrame], config: Public) -> dict[s
     Kilns are points in the middle of a grid cell and keep the columns that `config` names, and emissions, which follow
     from type and country alone. Their new names, `<row>-<column>-<number>`, tell the cell; rows are in the order of
     these names. Of siting stay kiln, rule and status, of sources the rows that may be shown. Candidates, acquired
-    imagery, reports and orders are left out. Raises ConfigError if `config` names a column that would tell the place.
+    imagery, reports and orders are left out. Tiles, which may be smaller than cells, do not count kilns, and areas with
+    few kilns do not say who is near them. Raises ConfigError if `config` names a column that would tell the place.
     """
     kilns, names = _kilns(tables["kilns"], config)
     public: dict[str, pd.DataFrame] = {"kilns": kilns}
-    public |= {layer: tables[layer] for layer in KEPT if layer in tables}
+    public |= {layer: tables[layer].drop(columns=_closed(layer), errors="ignore") for layer in KEPT if layer in tables}
+    if "areas" in public:
+        public["areas"] = _areas(public["areas"])
     if "sources" in tables:
-        sources = tables["sources"]
-        public["sources"] = sources[sources["show"].astype(bool)].reset_index(drop=True)
+        public["sources"] = shown(tables["sources"])
     if "siting" in tables:
         public["siting"] = _siting(tables["siting"], names)
     return public
+
+
+def public_people(people: Mapping[str, int | None], kilns: int) -> dict[str, int | None]:
+    """People near any of so many kilns, told as those of areas are; counts of kilns stay."""
+    return {
+        name: (_rounded(count) if kilns >= FEW and count is not None else None) if NEAR.fullmatch(name) else count
+        for name, count in people.items()
+    }
+
+
+def handed_out(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Tables as whoever opens the map may have them: no orders, no reports, and of sources the rows to be shown."""
+    return {name: shown(table) if name == "sources" else table for name, table in tables.items() if name not in INSIDE}
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows that may be published, by their column `show`."""
+    return table[table["show"].astype(bool)].reset_index(drop=True)
 
 
 def cells(lon: np.ndarray, lat: np.ndarray, grid_m: float) -> tuple[np.ndarray, ...]:
@@ -83,6 +110,21 @@ def _columns(kilns: gpd.GeoDataFrame, config: Public) -> list[str]:
             "kilns: leave it out (facts/columns.csv says which columns may be public)."
         )
     return [name for name in kilns.columns if name in config.columns or EMISSIONS.fullmatch(name)]
+
+
+def _closed(layer: str) -> list[str]:
+    """Columns of a layer that the data dictionary keeps from the public."""
+    return [entry.column for entry in read_dictionary() if entry.layer == layer and entry.public == "no"]
+
+
+def _areas(areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    near = [name for name in areas.columns if NEAR.fullmatch(name)]
+    enough = areas["kilns"] >= FEW
+    return areas.assign(**{name: areas[name].astype(float).map(_rounded).where(enough) for name in near})
+
+
+def _rounded(count: float) -> float:
+    return count if np.isnan(count) else round(float(f"{count:.{NEAR_DIGITS}g}"))
 
 
 def _siting(siting: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:

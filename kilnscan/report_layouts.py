@@ -146,6 +146,7 @@ def _table(path: str | Path, text: str, wanted: tuple[str, ...], plain: Any) -> 
         ",;\t", key=lambda sign: len({*map(plain, next(csv.reader([first], delimiter=sign), []))} & {*wanted})
     )
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    limit = csv.field_size_limit(LARGEST)  # a cell that is too long costs its row, not the file
     try:
         header = next(reader, [])
         count = 0
@@ -158,6 +159,8 @@ def _table(path: str | Path, text: str, wanted: tuple[str, ...], plain: Any) -> 
             yield number, header, cells
     except csv.Error as error:
         _refuse(path, f"it is no usable CSV ({error})", "export it again")
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _csv_rows(path: str | Path, text: str, layout: Layout) -> Iterator[Row]:

@@ -38,9 +38,10 @@ EMBED_LIMIT_BYTES = 32 * 1024 * 1024
 IMAGE_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 CHIP = re.compile(r"chips/[\w-][\w.-]*\.(jpe?g|png|webp)", re.ASCII | re.IGNORECASE)
 
-# Volunteers stood there: the map shows about where (100 m), and what they answered.
+# Volunteers stood there: the map shows about where (100 m), and what they answered; their distance to a kiln would
+# tell the place after all.
 REPORT_DECIMALS = 3
-REPORT_COLUMNS = ("date", "saw", "type", "working", "kiln", "distance_m", "verdict")
+REPORT_COLUMNS = ("date", "saw", "type", "working", "kiln", "verdict")
 
 
 def write_site(
@@ -61,6 +62,7 @@ def write_site(
     quicklook: str | Path | None = None,
     quicklook_bounds: tuple[float, float, float, float] | None = None,
     thumbs: str | Path | None = None,
+    archives: str | Path | None = None,
     downloads: Sequence[str | Path] = (),
     bundle: str | Path = BUNDLE,
 ) -> None:
@@ -73,10 +75,11 @@ def write_site(
     layers that the map does not offer.
 
     `quicklook` is a Web Mercator picture between `quicklook_bounds` (west, south, east, north in degrees). `thumbs`
-    holds the images that `kilns.chip` and `kilns.chip_before` name as `chips/<file>`. `downloads` are files to copy in
-    and link. `meta` may hold region, title, synthetic, models (name, sha256, card), metrics (precision, recall, f1, n;
-    a number or {value, interval}), emissions (factor sources: text, or {name, citation, licence}), credits, version,
-    commit, licences, attribution and bounds (west, south, east, north).
+    holds the images that `kilns.chip` and `kilns.chip_before` name as `chips/<file>`, `archives` vector tiles of
+    layers that are written already. `downloads` are files to copy in and link. `meta` may hold region, title,
+    synthetic, models (name, sha256, card), metrics (precision, recall, f1, n; a number or {value, interval}),
+    emissions (factor sources: text, or {name, citation, licence}), credits, version, commit, licences, attribution and
+    bounds (west, south, east, north).
 
     Raises TableError if a table lacks a column or names a chip that is not there, ConfigError for dictionaries and
     satellite services that cannot be used, VectorError for boundaries, KilnscanError if the bundle is missing or the
@@ -108,21 +111,22 @@ def write_site(
         layers = {name: content for name, content in layers.items() if content}
         for name, content in layers.items():
             _write_script(data, name, content)
-        archives = [
-            name for name, table in {"acquired": acquired, "candidates": candidates}.items() if not _lacks(table)
-        ]
-        for name, table in {"acquired": acquired, "candidates": candidates}.items():
-            if name not in archives:
-                continue
+        tiled = {
+            name: table for name, table in {"acquired": acquired, "candidates": candidates}.items() if not _lacks(table)
+        }
+        for name, table in tiled.items():
             archive = data / f"{name}.pmtiles"
-            write_pmtiles(archive, table, name)
+            if archives is None:
+                write_pmtiles(archive, table, name)
+            else:
+                shutil.copyfile(Path(archives) / archive.name, archive)
             if archive.stat().st_size <= EMBED_LIMIT_BYTES:
                 _write_script(data, name, base64.b64encode(archive.read_bytes()).decode())
         more = {
             "rules": meta.get("rules", []) if rules is None else rules,
             "downloads": [Path(source).name for source in downloads],
             "site": {
-                "layers": [*layers, *archives],
+                "layers": [*layers, *tiled],
                 "base": settings.base,
                 "satellite": _satellite(site, settings),
                 "boundaries_note": settings.boundaries_note if "boundaries" in layers else "",

@@ -6,7 +6,9 @@ Cells stay texts: what they mean is decided where one can say of a single row wh
 import csv
 import gzip
 import io
+import os
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +29,10 @@ LONGEST_CELL = 10_000  # characters
 MOST_COLUMNS = 2000
 _TEXTS = (".csv", ".tsv", ".txt")
 _SHEETS = {"HEADERS": "FORCE", "FIELD_TYPES": "STRING"}
+_ELSEWHERE = (b"<OGRVRTDataSource", b"<OGRWFSDataSource", b"<OGRCSWDataSource", b"gdal_streamed_alg")
+"""Marks of files that OGR takes for orders to open other files and addresses, whatever their name ends in."""
+_HEAD = 1 << 16  # bytes of a zip's member in which such a mark counts
+_NOWHERE = "http://127.0.0.1:0"  # a proxy that cannot be
 
 
 @dataclass
@@ -57,13 +63,8 @@ def read_source_table(path: str, fits: Callable[[list[str]], bool], sheet: str |
     Raises VectorError if the file is missing, too large, damaged, or says nothing.
     """
     data = _bytes(path)
-    name = path.lower().removesuffix(".gz")
-    if name.endswith(_TEXTS):
-        table = _csv(path, data)
-    elif name.endswith((".xlsx", ".xlsm", ".ods")):
-        table = _workbook(path, fits, sheet)
-    else:
-        table = _vector(path, data)
+    with _offline():
+        table = _table(path, data, fits, sheet)
     if not table.rows:
         _refuse(path, "has no rows", "check that it is the right file")
     if len(table.header) > MOST_COLUMNS:
@@ -76,6 +77,15 @@ def read_source_table(path: str, fits: Callable[[list[str]], bool], sheet: str |
     return table
 
 
+def _table(path: str, data: bytes, fits: Callable[[list[str]], bool], sheet: str | None) -> SourceTable:
+    name = path.lower().removesuffix(".gz")
+    if name.endswith(_TEXTS):
+        return _csv(path, data)
+    if name.endswith((".xlsx", ".xlsm", ".ods")):
+        return _workbook(path, fits, sheet)
+    return _vector(path, data)
+
+
 def _refuse(path: str, problem: str, remedy: str) -> NoReturn:
     raise VectorError(f"The source table {path} {problem}: {remedy}.")
 
@@ -85,18 +95,39 @@ def _bytes(path: str) -> bytes:
     try:
         with gzip.open(path) if path.lower().endswith(".gz") else Path(path).open("rb") as file:
             data = file.read(LARGEST + 1)
+        parts = [data]
         if data[:4] == b"PK\x03\x04":
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                unpacked = sum(member.file_size for member in archive.infolist())
-            if unpacked > LARGEST:
-                _refuse(path, f"unpacks to more than {LARGEST // 1_000_000} MB", "cut it to your region")
-    except (OSError, EOFError, zipfile.BadZipFile, ValueError) as error:
+                members = archive.infolist()
+                if sum(member.file_size for member in members) > LARGEST:
+                    _refuse(path, f"unpacks to more than {LARGEST // 1_000_000} MB", "cut it to your region")
+                parts += [_head(archive, member) for member in members]
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError, RuntimeError) as error:
         _refuse(path, f"cannot be read ({error})", "check the path, and save it again")
     if len(data) > LARGEST:
         _refuse(path, f"is larger than {LARGEST // 1_000_000} MB", "cut it to your region")
-    if b"<OGRVRTDataSource" in data[:2000]:  # it would open other files and addresses
-        _refuse(path, "is a virtual dataset, which could name any file", "give the file itself")
+    if any(mark in part for part in parts for mark in _ELSEWHERE):
+        _refuse(path, "is a virtual dataset, which could name any file or address", "give the file itself")
     return data
+
+
+def _head(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """What a member of a zip begins with."""
+    with archive.open(member) as file:
+        return file.read(_HEAD)
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Keep OGR from the network: schemas, coordinate systems and services that a file names are not asked for."""
+    option, exceptions = pyogrio.get_gdal_config_option("GDAL_HTTP_PROXY"), ("no_proxy", "NO_PROXY")
+    before = {name: os.environ.pop(name) for name in exceptions if name in os.environ}
+    pyogrio.set_gdal_config_options({"GDAL_HTTP_PROXY": _NOWHERE})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({"GDAL_HTTP_PROXY": option})
+        os.environ.update(before)
 
 
 def _text(path: str, data: bytes) -> str:

@@ -62,7 +62,7 @@ class Countries:
         """Distance of a place from a country in km, 0 inside; infinite if the country is not known."""
         if code not in self._iso3:
             return np.inf
-        if shapely.contains_xy(self._shapes[self._iso3.index(code)], lon, lat):
+        if shapely.contains_xy(self._parts(code), lon, lat).any():
             return 0.0
         border = self._border(code)
         return float(km_between(border[:, 0], border[:, 1], lon, lat).min())
@@ -74,8 +74,11 @@ class Countries:
         return self._borders[code]
 
     def _points(self, code: str) -> np.ndarray:
-        shapes = [shape for shape, iso3 in zip(self._shapes, self._iso3, strict=True) if iso3 == code]
-        return shapely.get_coordinates(shapely.segmentize(shapely.boundary(shapes), 0.1))
+        return shapely.get_coordinates(shapely.segmentize(shapely.boundary(self._parts(code)), 0.1))
+
+    def _parts(self, code: str) -> np.ndarray:
+        """Shapes of a country: Australia has its islands as another feature."""
+        return self._shapes[np.array(self._iso3) == code]
 
 
 class Names:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import geopandas as gpd
 import shapely
@@ -102,8 +103,14 @@ def boxes_of(coverage: gpd.GeoDataFrame) -> list[list[float]]:
 
 
 def scene_links(scenes: list[Mapping[str, Any]], catalog: str) -> list[Link]:
-    """Links to the STAC items of all scenes, where they come from a STAC API (http, https) and are not too many."""
-    if not catalog.startswith(("https://", "http://")) or catalog.endswith((".json", ".geojson")):
+    """Links to the STAC items of all scenes, where they come from a STAC API (http, https) and are not too many.
+
+    An address with a user or a query may hold a secret: it is not told. Names of items come from the catalogue.
+    """
+    address = urlsplit(catalog)
+    if address.scheme not in ("https", "http") or address.path.endswith((".json", ".geojson")):
+        return []
+    if "@" in address.netloc or address.query:
         return []
     items = sorted(
         {(item["collection"], item["id"]) for entry in scenes for day in entry["dates"] for item in day["items"]}
@@ -113,7 +120,7 @@ def scene_links(scenes: list[Mapping[str, Any]], catalog: str) -> list[Link]:
     return [
         {
             "rel": "derived_from",
-            "href": f"{catalog.rstrip('/')}/collections/{collection}/items/{name}",
+            "href": f"{catalog.rstrip('/')}/collections/{quote(collection, safe='')}/items/{quote(name, safe='')}",
             "type": "application/geo+json",
             "title": name,
         }

@@ -12,7 +12,6 @@ import { shapeIcon } from "./shapes.js";
 import { sourceKinds } from "./sources.js";
 import {
   FACETS,
-  POLLUTANTS,
   SITING,
   change,
   chosenSources,
@@ -97,8 +96,12 @@ function sheet(map, { lon, lat, km }) {
 /** Sums of what stands within the circle: kilns that pass the filters, sources that are chosen. */
 export function sums({ lon, lat, km }) {
   const found = within(kilns, passing(), lon, lat, km);
-  const total = (column) =>
-    kilns.has(column) ? found.reduce((sum, [row]) => sum + (kilns.get(row, column) ?? 0), 0) : null;
+  const known = (column) => found.map(([row]) => kilns.get(row, column)).filter((value) => value !== null);
+  const total = (column) => {
+    if (column.endsWith("_left_out")) return found.length - known(column.replace("_left_out", "_t")).length;
+    const values = known(column);
+    return values.length ? values.reduce((sum, value) => sum + value, 0) : null; // unknown is not nothing
+  };
   const tally = (column) => {
     const numbers = new Map();
     for (const [row] of found) {
@@ -116,6 +119,7 @@ function tell() {
   const place = byId("around-place");
   if (document.activeElement !== place) place.value = `${state.around.lat}, ${state.around.lon}`;
   const { found, total, tally } = sums(state.around);
+  const emitted = facts(emissionsOf(total));
   const [byType, bySiting] = [tally("type"), tally("siting")];
   const typeRows = [...types].map(([type, { name }]) => [name, byType.has(type) ? count(byType.get(type)) : null]);
   const sitingRows = SITING.filter((word) => bySiting.has(word)).map((word) => [
@@ -136,9 +140,7 @@ function tell() {
       ),
       el("p", { class: "small" }, where, isFiltered() ? ` ${t("around.filtered")}` : ""),
       facts(typeRows),
-      POLLUTANTS.length
-        ? part(t("emissions.title"), facts(emissionsOf(total)), el("p", { class: "small" }, t("emissions.sum_note")))
-        : null,
+      emitted ? part(t("emissions.title"), emitted, el("p", { class: "small" }, t("emissions.sum_note"))) : null,
       kilns.has("siting") ? part(t("siting.title"), facts(sitingRows)) : null,
       part(t("layer.sources"), sourceSums()),
       found.length ? part(t("around.list"), kilnList(found)) : null,

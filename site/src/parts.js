@@ -23,12 +23,16 @@ export function meter(name, value, of, more = null) {
   );
 }
 
-/** A table of emissions: pollutant, median, range. @param {(column: string) => number|null} of */
+/**
+ * A table of emissions: pollutant, median, range, and how many kilns a sum does not hold.
+ * @param {(column: string) => number|null} of
+ */
 export function emissionsOf(of) {
-  return POLLUTANTS.map((name) => [
-    t(`pollutant.${name}`),
-    tonnes(of(`${name}_t`), of(`${name}_t_low`), of(`${name}_t_high`)),
-  ]);
+  return POLLUTANTS.map((name) => {
+    const told = tonnes(of(`${name}_t`), of(`${name}_t_low`), of(`${name}_t_high`));
+    const without = of(`${name}_left_out`);
+    return [t(`pollutant.${name}`), told && without ? `${told}, ${t("emissions.left_out", { n: without })}` : told];
+  });
 }
 
 /** Rows of numbers with a heading for each column; rows without any number are left out. */

@@ -62,7 +62,7 @@ export function pointFeatures(bounds, zoom) {
 }
 
 const weightOf = () => (state.measure === "type" ? null : scaleOf(state.measure).values);
-const alone = (row) => ({ row, n: 1, sum: 0 });
+const alone = (row) => ({ row, n: 1, sum: 0, known: 0 });
 
 function cells(rows, size) {
   const found = new Map();
@@ -72,19 +72,21 @@ function cells(rows, size) {
     const key = column * 4194304 + line;
     let group = found.get(key);
     if (!group) {
-      group = { key, row, n: 0, x: 0, y: 0, sum: 0, left: 1, right: 0, top: 1, bottom: 0 };
+      group = { key, row, n: 0, x: 0, y: 0, sum: 0, known: 0, left: 1, right: 0, top: 1, bottom: 0 };
       found.set(key, group);
     }
-    add(group, 1, xs[row], ys[row], weights?.[row] || 0, xs[row], xs[row], ys[row], ys[row]);
+    const [weight, told] = Number.isNaN(weights?.[row] ?? NaN) ? [0, 0] : [weights[row], 1];
+    add(group, 1, xs[row], ys[row], weight, told, xs[row], xs[row], ys[row], ys[row]);
   }
   return found;
 }
 
-function add(group, n, x, y, sum, left, right, top, bottom) {
+function add(group, n, x, y, sum, known, left, right, top, bottom) {
   group.n += n;
   group.x += x;
   group.y += y;
   group.sum += sum;
+  group.known += known;
   group.left = Math.min(group.left, left);
   group.right = Math.max(group.right, right);
   group.top = Math.min(group.top, top);
@@ -103,7 +105,8 @@ function merged(found, size) {
         const other = found.get(group.key + column * 4194304 + line);
         if (!other || Math.hypot(other.x / other.n - x, other.y / other.n - y) > size) continue;
         found.delete(other.key);
-        add(group, other.n, other.x, other.y, other.sum, other.left, other.right, other.top, other.bottom);
+        const { n, sum, known, left: west, right: east, top, bottom } = other;
+        add(group, n, other.x, other.y, sum, known, west, east, top, bottom);
       }
     }
     groups.push(group);
@@ -119,14 +122,14 @@ function single(row, zoom) {
   };
 }
 
-function several({ n, x, y, sum, left, right, top, bottom }, most) {
+function several({ n, x, y, sum, known, left, right, top, bottom }, most) {
   const byCount = state.measure === "type";
   const share = byCount ? Math.min(1, Math.sqrt(n) / 30) : Math.sqrt(sum / (most || 1));
   return {
     type: "Feature",
     properties: {
       kilns: n,
-      label: byCount ? (n < 10000 ? count(n) : short(n)) : short(sum),
+      label: byCount ? (n < 10000 ? count(n) : short(n)) : known ? short(sum) : "–",
       radius: 12 + 22 * share,
       bounds: [lonOf(left), latOf(bottom), lonOf(right), latOf(top)].join(),
     },

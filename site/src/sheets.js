@@ -108,7 +108,7 @@ export function areaSheet({ row, fly }, map) {
     part(
       t("emissions.title"),
       facts(emissionsOf((column) => area[column])),
-      el("p", { class: "small" }, t("emissions.sum_note")),
+      el("p", { class: "small" }, t("emissions.note")),
     ),
     part(t("area.more"), facts(rest.map(([name]) => [metricTitle(name), number(area[name])]))),
     el(

@@ -306,6 +306,26 @@ def test_sums_around_a_point_are_those_of_the_table(visit: Open, address: str, k
     page.wait_for_function("!location.hash.includes('28.4%2F77.2')")
 
 
+def test_what_is_not_known_of_kilns_is_left_out_of_sums_and_not_taken_for_nothing(
+    visit: Open, write: Callable[..., Path], kilns: gpd.GeoDataFrame
+) -> None:
+    some = kilns.copy()
+    missing = np.arange(len(some)) % 3 > 0
+    some.loc[missing, [name for name in some.columns if re.search(r"_t(_low|_high)?$", name)]] = np.nan
+    page = visit(f"{(write(some) / 'index.html').as_uri()}#around=28.4/77.2/50&show=pm25")
+    page.get_by_role("button", name="Around a point").press("Enter")
+    text = page.locator("#around-sums").inner_text()
+    assert f"without {missing.sum()} kilns" in text
+    assert f"{float(f'{some.co2_t.sum():.3g}'):,.0f}" in text
+    none = some[missing].reset_index(drop=True)
+    page = visit(f"{(write(none) / 'index.html').as_uri()}#around=28.4/77.2/50&show=pm25")
+    page.get_by_role("button", name="Around a point").press("Enter")
+    assert page.locator("#around-kilns").text_content() == str(len(none))
+    assert "tonnes" not in page.locator("#around-sums").inner_text().lower()
+    labels = "window.__map.querySourceFeatures('kilns').flatMap((one) => one.properties.label ?? [])"
+    assert set(page.evaluate(labels)) == {"\u2013"}
+
+
 def test_areas_are_coloured_listed_and_filtered_by(visit: Open, address: str, kilns: gpd.GeoDataFrame) -> None:
     page = visit(f"{address}#layers=areas,kilns")
     assert drawn(page, "areas-fill") >= 2

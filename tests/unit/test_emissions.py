@@ -199,6 +199,14 @@ def test_kilns_without_factor_are_counted_not_taken_for_clean(config):
     assert sums["bc_left_out"].tolist() == [2, 1]
 
 
+def test_a_factor_per_brick_needs_no_heat_and_one_per_heat_is_none_without_it(config):
+    known = [f"energy,zigzag,*,1.2,1.2,1.2,MJ/kg_brick,{TOLD}"]
+    factors = [point(2, "g/brick", kind="tunnel"), point(7, "g/MJ", name="b", kind="tunnel")]
+    told = add_emissions(kilns(("tunnel", "IND")), config(*factors, activity=known))
+    assert told["pm25_t_low"].iloc[0] == told["pm25_t_high"].iloc[0] == 2
+    assert add_emissions(kilns(("tunnel", "IND")), config(factors[1], activity=known))[COLUMNS].isna().all(axis=None)
+
+
 def test_an_unknown_type_is_a_mixture_and_a_circular_kiln_burns_like_an_oval_one(config):
     model = EmissionModel.of(config(point(2, "g/brick"), point(1, "g/brick", kind="zigzag")))
     unknown = model.kiln_draws("", "IND")["pm25"]

@@ -188,6 +188,7 @@ BAD = {
     "no id": ({"id": ""}, "no id"),
     "NUL": ({"note": "a\0b"}, "control characters"),
     "a giant cell": ({"note": "x" * 5001}, "longer than"),
+    "a cell beyond all bounds": ({"note": "x" * 200_000}, "longer than"),
 }
 
 

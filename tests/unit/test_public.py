@@ -20,8 +20,8 @@ from pmtiles.reader import MmapSource, all_tiles
 from kilnscan.config_impact import Public
 from kilnscan.errors import ConfigError
 from kilnscan.products import for_everybody, write_edition
-from kilnscan.public import DEGREE_M, cells, public_edition
-from tests.published import edition, layer, layers
+from kilnscan.public import DEGREE_M, FEW, cells, public_edition, public_people
+from tests.published import META, edition, layer, layers
 
 PLACES = [(77.0187653, 28.0567891), (77.0112877, 28.0571234), (77.3331789, -28.4432789), (179.9987654, 12.3456781)]
 IDS = ["43RGM1111122222", "43RGM3333344444", "43JGM5555566666", "60PXX7777788888"]
@@ -97,6 +97,30 @@ def test_layers_that_tell_places_are_left_out() -> None:
     assert list(public["siting"].columns) == ["kiln", "rule", "status"]
     assert set(public["siting"]["kiln"]) == set(public["kilns"]["id"])
     assert "Hidden plant" not in set(public["sources"]["name"])
+
+
+def test_tiles_which_may_be_smaller_than_cells_do_not_count_kilns() -> None:
+    coverage = public_edition(planted(), Public(grid_m=50_000))["coverage"]
+    assert not {"kilns", "candidates", "acquired_km2"} & set(coverage.columns)
+    assert {"tile", "status", "reason", "area_km2", "geometry"} <= set(coverage.columns)
+
+
+def test_of_few_kilns_nobody_learns_who_is_near_since_that_tells_the_place() -> None:
+    given = planted()
+    near = {"people_1km": [1234.0, 5678.0, np.nan, 0.0], "schools_5km": [3, 123, 0, 0]}
+    given["areas"] = given["areas"].assign(kilns=[FEW - 1, FEW, FEW, FEW], breaks=[1, 2, 3, 4], **near)
+    areas = public_edition(given, Public())["areas"]
+    np.testing.assert_array_equal(areas["people_1km"], [np.nan, 5700, np.nan, 0])
+    np.testing.assert_array_equal(areas["schools_5km"], [np.nan, 120, 0, 0])
+    assert areas["breaks"].tolist() == [1, 2, 3, 4]
+
+
+def test_people_near_all_kilns_are_told_as_those_of_areas(tmp_path: Path) -> None:
+    people = {"people_1km": 17936, "people_2km": None, "kilns_off_raster": 123}
+    full = edition(tmp_path, planted(), meta=META | {"people": people})
+    told = for_everybody(full, Public(), tmp_path / "public").meta["people"]
+    assert told == {"people_1km": None, "people_2km": None, "kilns_off_raster": 123}  # there are four kilns
+    assert public_people(people, FEW) == {"people_1km": 18000, "people_2km": None, "kilns_off_raster": 123}
 
 
 def test_kilns_of_low_score_are_left_out_with_their_rules() -> None:

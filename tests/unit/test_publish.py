@@ -18,7 +18,7 @@ from mapbox_vector_tile import decode
 from pmtiles.reader import MmapSource, Reader, all_tiles
 from shapely import MultiPolygon, box, from_wkt
 
-from kilnscan import serve
+from kilnscan import publish, serve
 from kilnscan.dictionary import dictionary_of
 from kilnscan.errors import KilnscanError, TableError
 from kilnscan.geopackage import KINDS, write_geopackage
@@ -112,6 +112,30 @@ def test_an_edition_is_the_same_bytes_in_another_folder(tmp_path: Path) -> None:
     assert {"atlas/layers/sources.geoparquet", "atlas/layers/areas.geoparquet", "stac/collection.json"} <= set(one)
 
 
+def test_what_the_map_hands_out_has_no_report_order_or_closed_source(tmp_path: Path) -> None:
+    given = layers()
+    given["sources"] = given["sources"].assign(show=[True, False, True], name=["a", "Closed plant", "c"])
+    write_edition(edition(tmp_path, given))
+    handed = tmp_path / "site/downloads/kilns-open.gpkg"
+    assert not {"reports", "orders"} & {name for name, _ in pyogrio.list_layers(handed)}
+    assert list(pyogrio.read_dataframe(handed, layer="sources")["name"]) == ["a", "c"]
+    everything = b"".join(content for content in bytes_of(tmp_path / "site").values())
+    assert b"Closed plant" not in everything
+    assert b"decision0" not in everything
+    assert {"kilns.gpkg", "kilns-open.gpkg"} <= set(
+        json.loads((tmp_path / "atlas/provenance.json").read_text())["products"]
+    )
+
+
+def test_the_map_hands_out_the_geopackage_itself_where_all_of_it_is_for_everybody(tmp_path: Path) -> None:
+    given = layers()
+    for name in ("reports", "orders"):
+        given[name] = layer(name, 0)
+    write_edition(edition(tmp_path, given))
+    assert (tmp_path / "site/downloads/kilns.gpkg").read_bytes() == (tmp_path / "atlas/kilns.gpkg").read_bytes()
+    assert not (tmp_path / "site/downloads/kilns-open.gpkg").exists()
+
+
 @pytest.mark.parametrize("rows", [0, 3])
 def test_geopackage_describes_and_styles_every_layer(tmp_path: Path, rows: int) -> None:
     given = layers(rows)
@@ -179,6 +203,23 @@ def test_kilns_are_points_from_afar_and_footprints_near(tmp_path: Path) -> None:
             features = decode(gzip.decompress(tile))["kilns"]["features"]
             seen.setdefault(zoom, set()).update((one["geometry"]["type"], one["properties"]["id"]) for one in features)
     assert seen == {zoom: {("Point" if zoom < 11 else "Polygon", f"id{row}") for row in range(3)} for zoom in range(13)}
+
+
+def test_pmtiles_do_not_depend_on_how_many_rows_are_written_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pmtiles(tmp_path / "whole.pmtiles", table("candidates", 7), "candidates")
+    monkeypatch.setattr(publish, "BLOCK", 3)
+    write_pmtiles(tmp_path / "parts" / "whole.pmtiles", table("candidates", 7), "candidates")
+    assert (tmp_path / "whole.pmtiles").read_bytes() == (tmp_path / "parts/whole.pmtiles").read_bytes()
+
+
+def test_vector_tiles_that_are_written_already_are_copied_into_the_site(tmp_path: Path) -> None:
+    for name in ("candidates", "acquired"):
+        (tmp_path / f"{name}.pmtiles").write_bytes(name.encode())
+    write_site(tmp_path / "site", **tables(), meta=META, archives=tmp_path)
+    assert (tmp_path / "site/data/candidates.pmtiles").read_bytes() == b"candidates"
+    assert value_of(tmp_path / "site", "acquired") == "YWNxdWlyZWQ="
 
 
 def test_pmtiles_of_nothing_is_a_valid_archive(tmp_path: Path) -> None:

@@ -255,14 +255,17 @@ def test_a_bare_edition_of_points_is_a_site(tmp_path: Path) -> None:
 def test_rejected_reports_photos_and_closed_sources_stay_out(tmp_path: Path) -> None:
     places = [Point(77.123456, 28.6), Point(77.2, 28.6)]
     reports = gpd.GeoDataFrame(
-        {"id": ["a", "b"], "decision": ["accept", "reject"], "photo": "me.jpg", "date": "2026-01-02T10:11:12Z"},
+        {
+            **{"id": ["a", "b"], "decision": ["accept", "reject"], "photo": "me.jpg", "date": "2026-01-02T10:11:12Z"},
+            **{"kiln": "k00000", "distance_m": 17.3, "accuracy_m": 4.0},
+        },
         geometry=places,
         crs=4326,
     )
     sources = gpd.GeoDataFrame({"name": ["open", "closed"], "show": [True, False]}, geometry=places, crs=4326)
     write_site(tmp_path / "site", kilns(1), None, None, None, {}, reports=reports, sources=sources)
     written = value_of(tmp_path / "site", "reports")["columns"]
-    assert sorted(written) == ["date", "lat", "lon"]
+    assert sorted(written) == ["date", "kiln", "lat", "lon"]
     assert (unpacked(written["date"]), unpacked(written["lon"])) == (["2026-01-02"], [77.123])
     assert unpacked(value_of(tmp_path / "site", "sources")["columns"]["name"]) == ["open"]
     everything = "".join(path.read_text() for path in (tmp_path / "site/data").glob("*.js"))

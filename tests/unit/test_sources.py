@@ -2,7 +2,10 @@
 
 import gzip
 import json
+import os
+import threading
 import zipfile
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import geopandas as gpd
@@ -15,6 +18,7 @@ from pandas.testing import assert_frame_equal
 
 from kilnscan import source_files
 from kilnscan.config_impact import Source
+from kilnscan.countries import BOUNDARIES
 from kilnscan.errors import ConfigError, VectorError
 from kilnscan.source_cells import harmless, number, quantities, statuses, year
 from kilnscan.source_places import countries
@@ -201,6 +205,44 @@ def test_missing_files_virtual_datasets_and_junk_are_refused(table, tmp_path):
         read_sources([config(table("{", "b.geojson"))])
     with pytest.raises(VectorError, match="cannot be read"):
         read_sources([config(table("PK\x03\x04", "b.xlsx"))])
+
+
+def test_files_that_name_other_files_and_services_are_refused_also_inside_a_zip(table, tmp_path):
+    virtual = '<OGRVRTDataSource><OGRVRTLayer name="a"/></OGRVRTDataSource>'
+    service = "<OGRWFSDataSource><URL>http://127.0.0.1/wfs</URL></OGRWFSDataSource>"
+    steps = {"type": "gdal_streamed_alg", "command_line": "gdal vector pipeline ! read a.csv"}
+    paths = [table(service, "a.gml"), table(json.dumps(steps), "a.geojson"), table(virtual, "a.xlsx")]
+    for name, content in {"b.vrt": virtual, "b.gml": service}.items():
+        paths.append(tmp_path / f"{name}.zip")
+        with zipfile.ZipFile(paths[-1], "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(name, " " * 900 + content)
+    for path in paths:
+        with pytest.raises(VectorError, match="virtual dataset"):
+            read_sources([config(path)])
+
+
+@pytest.mark.enable_socket
+def test_nothing_that_a_file_names_is_asked_of_the_network(table, monkeypatch):
+    asked = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with HTTPServer(("127.0.0.1", 0), Listener) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        link = f"http://127.0.0.1:{server.server_port}/crs"
+        point = {"type": "Point", "coordinates": [90.4, 23.8]}
+        features = [{"type": "Feature", "properties": {"name": "A"}, "geometry": point}]
+        crs = {"type": "link", "properties": {"href": link, "type": "ogcwkt"}}
+        text = json.dumps({"type": "FeatureCollection", "crs": crs, "features": features})
+        sources, _ = read_sources([config(table(text, "a.geojson"), kind="steel")])
+        server.shutdown()
+    assert (sources["name"].tolist(), asked) == (["A"], [])
+    assert os.environ["no_proxy"] == "127.0.0.1"
+    assert pyogrio.get_gdal_config_option("GDAL_HTTP_PROXY") is None
 
 
 def test_what_unpacks_to_more_than_the_limit_is_refused(tmp_path, monkeypatch):
@@ -452,6 +494,16 @@ def test_lists_units_statuses_and_years():
 
 def test_scripts_that_need_joiners_keep_them():
     assert harmless("क्\u200dष") == "क्\u200dष"
+
+
+def test_every_country_holds_its_own_places_also_where_it_has_several_features():
+    known = countries()
+    features = json.loads(BOUNDARIES.read_text(encoding="utf-8"))["features"]
+    for feature in features:
+        place = shapely.point_on_surface(shapely.from_geojson(json.dumps(feature["geometry"])))
+        code = feature["properties"]["iso3"]
+        assert not code or known.km_from(code, place.x, place.y) == 0, code
+    assert known.km_from("AUS", 150.9, -32.4) == 0  # coal power in New South Wales
 
 
 def test_countries_are_known_by_code_and_usual_names_and_measured_from_either_side_of_the_date_line():

@@ -108,9 +108,21 @@ def test_composites_without_a_date_have_an_open_interval(tmp_path: Path) -> None
     assert days_of([scene], tables["kilns"]) == ("", "")
 
 
-@pytest.mark.parametrize("catalog", ["", "scenes.json", "/data/catalogue", "https://x.org/frozen.json"])
+@pytest.mark.parametrize(
+    "catalog",
+    [
+        *("", "scenes.json", "/data/catalogue", "https://x.org/frozen.json", "https://x.org/frozen.json?sas=secret"),
+        *("https://me:secret@x.org/v1", "https://x.org/v1?key=secret"),
+    ],
+)
 def test_scenes_that_have_no_address_are_counted_only(catalog: str) -> None:
     assert scene_links([SCENE], catalog) == []
+
+
+def test_a_name_from_the_catalogue_stays_one_part_of_the_address() -> None:
+    scene = {"dates": [{"items": [{"id": "../../evil?a=#b", "collection": "c d"}]}]}
+    (link,) = scene_links([scene], CATALOG + "/")
+    assert link["href"] == f"{CATALOG}/collections/c%20d/items/..%2F..%2Fevil%3Fa%3D%23b"
 
 
 def test_too_many_scenes_are_counted_only() -> None:
