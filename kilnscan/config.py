@@ -553,21 +553,21 @@ class Config(Section):
     region: Region
     sentinel2: Annotated[Stac | Mosaic, Field(discriminator="source")]
     tiling: Tiling = Tiling()
-    screen: Screen = Screen()
+    screen: Screen = Field(default_factory=Screen)  # made anew each time: see `kilnscan.shipped`
     imagery: Imagery = Imagery()
     plan: Plan = Plan()
-    detect: Detect = Detect()
+    detect: Detect = Field(default_factory=Detect)
     atlas: Atlas = Atlas()
     audit: Audit = Audit()
     review: Review = Review()
     reference: Reference | None = None
     exposure: Exposure = Exposure()
     areas: Areas | None = None
-    emissions: Emissions = Emissions()
-    siting: Siting = Siting()
+    emissions: Emissions = Field(default_factory=Emissions)
+    siting: Siting = Field(default_factory=Siting)
     sources: list[Source] = Field([], description="Other sources of pollution, shown and added up beside the kilns.")
     ground_reports: list[GroundReports] = Field([], description="Exports of observations that volunteers sent.")
-    map: Map = Map()
+    map: Map = Field(default_factory=Map)
     public: Public | None = None
     landscape: Landscape | None = None
     train: Training | None = None

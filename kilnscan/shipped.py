@@ -14,7 +14,7 @@ def shipped(path: str) -> str:
     """`path`, or the file that kilnscan ships by that name if there is none here.
 
     So `models/s2-rgb-screen.npz` is found from the folder of another workflow, too, and a file of the user's own by
-    that name goes before it.
+    that name goes before it. Here is the folder at the time of the call.
     """
     own = ROOT / path
     if Path(path).exists() or not path.startswith(FOLDERS) or not own.is_file():
