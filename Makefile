@@ -11,7 +11,7 @@ LOCK := -c requirements.lock
 
 .PHONY: demo test env dev-env train-env lint format lock site countries clean delhi kill-test planning \
 	test-slurm test-batch check-infra image image-arm64 image-gpu review-round screen-accuracy \
-	bench-composite bench-screen bench-orders bench-merge bench-detect bench-emissions bench-siting bench-map check-products form
+	bench-composite bench-screen bench-orders bench-merge bench-detect bench-emissions bench-siting bench-map bench-exposure check-products form docs
 
 demo: env
 	$(BIN)/snakemake
@@ -86,6 +86,11 @@ lock:
 	uv pip compile --universal --python-version 3.11 --override .overrides.txt --extra bench --extra dev --extra docs --extra train \
 		pyproject.toml .lock.in --no-header --no-annotate --no-emit-index-url --quiet --output-file requirements.lock
 	rm .overrides.txt .lock.in
+
+# the documentation as a site without a server: build/docs/index.html; a broken link is an error
+docs: dev-env
+	$(PIP) install --quiet $(LOCK) --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # rebuild the map's bundle from its source (needs Node.js)
 site:

@@ -15,11 +15,13 @@ work in kilnscan/.
 
 from snakemake.utils import min_version
 
+from kilnscan.shipped import shipped
+
 min_version("9.19")
 
 if not {"region", "sentinel2"} & config.keys():
 
-    configfile: "config/regions/demo.yaml"
+    configfile: shipped("config/regions/demo.yaml")
 
 
 include: "rules/common.smk"
@@ -60,7 +62,6 @@ include: "rules/status.smk"
 
 rule all:
     """The published atlas and, where there is a reference, how good it is."""
-    default_target: True
     input:
         "<results>/tiles.geojson",
         "<results>/atlas/kilns.gpkg",

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from kilnscan.config_impact import Areas, Emissions, Exposure, GroundReports, Map, Public, Siting, Source
 from kilnscan.config_parts import Day, Name, Paths, Section, files_named, is_remote
 from kilnscan.errors import ConfigError
+from kilnscan.shipped import ShippedPath
 
 RGB = ["B04", "B03", "B02"]
 EARTH_SEARCH = "https://earth-search.aws.element84.com/v1"
@@ -63,7 +64,7 @@ class Region(Section):
 
     name: Name = Field(description="Short name; results go to results/<name>/.")
     title: str = Field("", description="Heading of the map; the name if empty.")
-    aoi: str | list[float] | None = Field(
+    aoi: ShippedPath | list[float] | None = Field(
         None,
         description="Area of interest: a vector file or [west, south, east, north] in degrees; a box with west > east "
         "crosses the antimeridian. With a mosaic it may be left out and is then the mosaic's footprint.",
@@ -223,7 +224,9 @@ class Tiling(Section):
 class Screen(Section):
     """The first stage: a random forest over every 10 m pixel."""
 
-    model: str = Field("models/s2-rgb-screen.npz", description="Forest trained by `snakemake train`.")
+    model: ShippedPath = Field(
+        "models/s2-rgb-screen.npz", validate_default=True, description="Forest trained by `snakemake train`."
+    )
     threshold: float | None = Field(
         None, gt=0, lt=1, description="Probability above which land is a candidate; the model's own if empty."
     )
@@ -338,7 +341,7 @@ _OWN_KEYS = {
 class Plan(Section):
     """`snakemake plan`: orders and what they would cost, before anything is acquired."""
 
-    prices: str | None = Field(
+    prices: ShippedPath | None = Field(
         None, description="Price table with the columns of facts/imagery_prices.csv, which is used if empty."
     )
     products: list[str] = Field([], description="Products of the table to plan for; all if empty.")
@@ -358,7 +361,9 @@ class Plan(Section):
 class Detect(Section):
     """The second stage: oriented boxes."""
 
-    model: str = Field("models/s2-rgb-detector.onnx", description="YOLO-OBB exported to ONNX.")
+    model: ShippedPath = Field(
+        "models/s2-rgb-detector.onnx", validate_default=True, description="YOLO-OBB exported to ONNX."
+    )
     confidence: float | None = Field(
         None, ge=0, le=1, description="Boxes below this score are dropped; the model's own if empty."
     )
@@ -386,7 +391,7 @@ class Atlas(Section):
     merge_overlap: float = Field(
         0.3, gt=0, le=1, description="Detections that overlap more than this (IoU) are one kiln."
     )
-    calibration: str | None = Field(
+    calibration: ShippedPath | None = Field(
         None,
         description="Makes a probability of the two stages' scores; the file <name>-calibration.json beside the models "
         "<name>-screen.npz and <name>-detector.onnx if empty, and without one the score is their mean.",
@@ -548,21 +553,21 @@ class Config(Section):
     region: Region
     sentinel2: Annotated[Stac | Mosaic, Field(discriminator="source")]
     tiling: Tiling = Tiling()
-    screen: Screen = Screen()
+    screen: Screen = Field(default_factory=Screen)  # made anew each time: see `kilnscan.shipped`
     imagery: Imagery = Imagery()
     plan: Plan = Plan()
-    detect: Detect = Detect()
+    detect: Detect = Field(default_factory=Detect)
     atlas: Atlas = Atlas()
     audit: Audit = Audit()
     review: Review = Review()
     reference: Reference | None = None
     exposure: Exposure = Exposure()
     areas: Areas | None = None
-    emissions: Emissions = Emissions()
-    siting: Siting = Siting()
+    emissions: Emissions = Field(default_factory=Emissions)
+    siting: Siting = Field(default_factory=Siting)
     sources: list[Source] = Field([], description="Other sources of pollution, shown and added up beside the kilns.")
     ground_reports: list[GroundReports] = Field([], description="Exports of observations that volunteers sent.")
-    map: Map = Map()
+    map: Map = Field(default_factory=Map)
     public: Public | None = None
     landscape: Landscape | None = None
     train: Training | None = None

@@ -1,10 +1,10 @@
 """The generated files beside region files: every key with its default, and the schema that editors read.
 
-`python -m kilnscan.config_files` writes both.
+`python -m kilnscan.config_files` writes both. The Snakemake Workflow Catalog finds the schema by a link in
+workflow/schemas/.
 """
 
 import json
-from pathlib import Path
 from types import UnionType
 from typing import Any, get_args
 
@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from kilnscan.config import Config, Mosaic, Stac
-from kilnscan.files import replacing
+from kilnscan.files import write_text
 
 SECTIONS = (
     *("tiling", "screen", "imagery", "plan", "detect", "atlas", "audit", "review"),
@@ -95,6 +95,5 @@ def _commented(lines: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    for name, text in (("config.default.yaml", default_yaml()), ("config.schema.json", schema_json())):
-        with replacing(Path("config") / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    write_text("config/config.default.yaml", default_yaml())
+    write_text("config/config.schema.json", schema_json())

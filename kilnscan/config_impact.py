@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from kilnscan.config_parts import Day, Name, Paths, Section, files_named, is_remote
+from kilnscan.shipped import ShippedPath
 
 Column = Annotated[str, Field(min_length=1, max_length=200)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
@@ -81,8 +82,16 @@ class Areas(Section):
 class Emissions(Section):
     """What kilns emit in a year, as ranges."""
 
-    factors: str = Field("facts/emission_factors.csv", description="Emission factors by set, kiln type and pollutant.")
-    activity: str = Field("facts/kiln_activity.csv", description="Bricks per kiln and year, and the mass of a brick.")
+    factors: ShippedPath = Field(
+        "facts/emission_factors.csv",
+        validate_default=True,
+        description="Emission factors by set, kiln type and pollutant.",
+    )
+    activity: ShippedPath = Field(
+        "facts/kiln_activity.csv",
+        validate_default=True,
+        description="Bricks per kiln and year, and the mass of a brick.",
+    )
     sets: list[str] = Field([], description="Factor sets to draw from; all of the table if empty.")
     draws: int = Field(10_000, ge=100, le=1_000_000, description="Draws of the Monte Carlo simulation.")
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of the draws.")
@@ -112,7 +121,9 @@ RuleConfidence = Literal["law text", "secondary", "code of a research project"]
 class Siting(Section):
     """Rules on where kilns may stand, and whether they do."""
 
-    rules: str = Field("facts/siting_rules.csv", description="Siting rules by jurisdiction.")
+    rules: ShippedPath = Field(
+        "facts/siting_rules.csv", validate_default=True, description="Siting rules by jurisdiction."
+    )
     day: Day = Field("", description="Rules in force on this day are asked; if empty, those without a known end.")
     trusted: list[RuleConfidence] = Field(
         ["law text", "secondary", "code of a research project"],
@@ -267,8 +278,10 @@ class Map(Section):
     dictionaries: dict[Language, str] = Field(
         {}, description="Dictionary files of yours, {language: file}, laid out as site/languages/en.json."
     )
-    boundaries: str | None = Field(
-        "facts/countries.geojson", description="Lines of countries in the background: a vector file, or null for none."
+    boundaries: ShippedPath | None = Field(
+        "facts/countries.geojson",
+        validate_default=True,
+        description="Lines of countries in the background: a vector file, or null for none.",
     )
     boundaries_note: str = Field(
         "Boundaries are generalised and are no statement about the status of any territory.",

@@ -9,6 +9,7 @@ from typing import Any
 
 from kilnscan import __version__
 from kilnscan.files import digest, sha256_file
+from kilnscan.shipped import names_of_shipped
 
 PACKAGES = (
     "numpy",
@@ -28,6 +29,7 @@ def provenance(
     products: list[Path], config: dict[str, Any], models: dict[str, Any], scenes: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Record of `products`: their hashes and everything that they follow from. No times, so that reruns are equal."""
+    config = names_of_shipped(config)
     return {
         "products": {path.name: sha256_file(path) for path in products},
         "kilnscan": {"version": __version__, "commit": commit()},

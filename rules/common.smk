@@ -17,6 +17,7 @@ from kilnscan.fingerprint import fingerprint
 from kilnscan.grid import tiles_of
 from kilnscan.model_bands import with_model_bands
 from kilnscan.prices import TABLE
+from kilnscan.shipped import ROOT
 
 
 include: "elsewhere.smk"
@@ -108,7 +109,7 @@ REGION_KM2 = sum(tile.own.area for tile in tiles.values()) / 1e6
 
 def code_of(script):
     """Hash of what a script computes: it and the library modules it imports, without comments."""
-    return fingerprint(Path(workflow.basedir) / "scripts" / f"{script}.py")
+    return fingerprint(ROOT / "scripts" / f"{script}.py")
 
 
 def closing_words():

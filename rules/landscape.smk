@@ -56,6 +56,7 @@ rule landscape_truth:
             "villages.geojson",
             "clinics.geojson",
             "earlier.geojson",
+            "ponds.geojson",
             "air.csv",
             "plants.csv",
             "reports.csv",

@@ -10,7 +10,7 @@ MODELS = [settings.screen.model, settings.detect.model]
 SITE = sorted(
     str(path)
     for pattern in ("site/dist/*", "site/languages/*", "facts/columns.csv")
-    for path in Path(workflow.basedir).glob(pattern)
+    for path in ROOT.glob(pattern)
 )
 """What the map and the data dictionary are made of besides the atlas."""
 PUBLIC = (

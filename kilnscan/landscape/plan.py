@@ -36,6 +36,8 @@ class Landscape:
     villages: list[Village]
     schools: list[Place]
     plants: list[Place]
+    ponds: list[np.ndarray]
+    """Outlines of ponds that hold water."""
     patches: Patches
     palette: Palette
 
@@ -102,11 +104,11 @@ def plan_landscape(seed: int, kilns: int = 72, half_width_m: float = 3_600) -> L
     villages, schools, plants, grounds = _settle(dwell, canvas, palette, half, _clear_of(taken))
     built = [Point(x, y).buffer(radius) for x, y, radius in grounds]
     clear = _clear_of(shapely.union_all([taken, ways, *built]))
-    water_and_roads.paint_ponds(lay, canvas, palette, half, clear)
+    ponds = water_and_roads.paint_ponds(lay, canvas, palette, half, clear)
     fields.paint_trees(till, canvas, palette, half, corners, clear)
     for kiln in kiln_list:
         paint_kiln(draw, canvas, palette, kiln)
-    return Landscape(seed, half_width_m, aoi, kiln_list, villages, schools, plants, canvas.finish(), palette)
+    return Landscape(seed, half_width_m, aoi, kiln_list, villages, schools, plants, ponds, canvas.finish(), palette)
 
 
 def _clear_of(taken: shapely.Geometry) -> fields.Clear:

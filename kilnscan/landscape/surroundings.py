@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 
 import numpy as np
-from shapely import LineString
+from shapely import LineString, Polygon
 from shapely.geometry import Point, box
 from shapely.ops import split
 
@@ -22,8 +22,8 @@ PLANTS = {"power": ("coal", 250.0, "MW", 380.0), "steel": ("coal", 0.6, "Mt/yr",
 
 
 def write_surroundings(landscape: Landscape, folder: Path) -> None:
-    """Write areas.geojson, villages.geojson, clinics.geojson, earlier.geojson and the tables plants.csv, air.csv and
-    reports.csv into `folder`; all of it invented, EPSG:4326, the same for the same landscape.
+    """Write areas.geojson, villages.geojson, clinics.geojson, earlier.geojson, ponds.geojson (those with water) and the
+    tables plants.csv, air.csv and reports.csv into `folder`; all of it invented, EPSG:4326, the same for the same landscape.
     """
     rng = np.random.default_rng([landscape.seed, 7])
     _write_areas(landscape, folder, rng)
@@ -46,6 +46,8 @@ def write_surroundings(landscape: Landscape, folder: Path) -> None:
         if there
     ]
     write_features(folder / "earlier.geojson", earlier)
+    ponds = ((Polygon(shore), {"kind": "pond"}) for shore in landscape.ponds)
+    write_features(folder / "ponds.geojson", ponds)
     _write_plants(landscape, folder / "plants.csv")
     _write_reports(landscape, folder / "reports.csv", rng)
 

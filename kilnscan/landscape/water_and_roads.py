@@ -61,8 +61,11 @@ def paint_canal(rng: np.random.Generator, canvas: Canvas, palette: Palette, line
     canvas.add_line(Layer.WATER, line, 12, palette.ground("river", rng.integers(100)))
 
 
-def paint_ponds(rng: np.random.Generator, canvas: Canvas, palette: Palette, half: float, clear: Clear) -> None:
-    """Ponds, some in banks of clay whose oval looks like a kiln's, some dried out."""
+def paint_ponds(
+    rng: np.random.Generator, canvas: Canvas, palette: Palette, half: float, clear: Clear
+) -> list[np.ndarray]:
+    """Ponds, some in banks of clay whose oval looks like a kiln's, some dried out; outlines of those with water."""
+    filled = []
     points = rng.uniform(-half, half, (int(9 * (half / 1000) ** 2), 2))
     for x, y in points[clear(points, 90)]:
         length = rng.uniform(25, 110)
@@ -73,4 +76,8 @@ def paint_ponds(rng: np.random.Generator, canvas: Canvas, palette: Palette, half
         earth = palette.ground(str(rng.choice(["clay", "grass", "brick"], p=[0.45, 0.45, 0.1])), rng.integers(100))
         canvas.add(Layer.PATCHES, moved(bank, x, y, angle), earth)
         filling = str(rng.choice(["pond", "wet clay", "grass"], p=[0.75, 0.15, 0.1]))
-        canvas.add(Layer.PATCHES, moved(pond, x, y, angle), palette.ground(filling, rng.integers(100)))
+        shore = moved(pond, x, y, angle)
+        canvas.add(Layer.PATCHES, shore, palette.ground(filling, rng.integers(100)))
+        if filling == "pond":
+            filled.append(shore)
+    return filled

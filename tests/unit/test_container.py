@@ -13,8 +13,9 @@ INSTALL = (FOLDER / "install.sh").read_text(encoding="utf-8")
 COPIES = [line.split()[1:] for line in RECIPE.splitlines() if line.startswith("COPY ") and "--from" not in line]
 COPIED = {source for *sources, _ in COPIES for source in sources}
 NOT_IN_THE_IMAGE = {
-    ".ci", ".containerignore", ".dockerignore", ".gitignore", ".lock.in", ".overrides.txt", "CHANGELOG.md", "Makefile",
-    "README.md", "benchmarks", "docs", "infra", "site", "tests",
+    ".ci", ".containerignore", ".dockerignore", ".gitignore", ".lock.in", ".overrides.txt",
+    ".snakemake-workflow-catalog.yml", "CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "Makefile", "README.md",
+    "benchmarks", "docs", "infra", "mkdocs.yml", "site", "tests",
 }  # fmt: skip
 
 
