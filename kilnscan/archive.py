@@ -41,7 +41,11 @@ def files_below(folder: Path, inside: str, leave_out: Iterable[str] = ()) -> dic
 
 
 def groups_of(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, dict[str, Path]]:
-    """The files of an archive in groups, from the input and params of the rule that writes it."""
+    """The files of an archive in groups, from the input and params of the rule that writes it.
+
+    Of what the user brought only the models go in: known kilns, reports and tables of others may be nobody's to pass on.
+    Their hashes are in paper/inputs.json, the scenes in atlas/provenance.json.
+    """
     edition = Path(str(inputs["public"])) if inputs.get("public") else Path(inputs["provenance"]).parents[1]
     left_out = () if params["about"]["pictures"] else (PICTURES,)
     products: dict[str, Path] = {}
@@ -51,18 +55,9 @@ def groups_of(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str,
         place = Path(inputs[name])
         products |= files_below(place, f"paper/{place.name}")
     read: dict[str, Path] = {}
-    for path in params["files"]:
-        read |= {f"inputs/{_inside(path, params['data'])}": Path(path)}
-        card = Path(path).with_suffix(".md")
-        read |= {f"inputs/{_inside(str(card), params['data'])}": card} if card.is_file() else {}
-    read |= {f"inputs/scenes/{Path(path).parent.name}.json": Path(path) for path in inputs["scenes"]}
+    for path in map(Path, params["models"]):
+        read |= {f"models/{file.name}": file for file in (path, path.with_suffix(".md")) if file.is_file()}
     return {"inputs": read, "products": products, "workflow": sources(Path(params["basedir"]))}
-
-
-def _inside(path: str, data: str) -> str:
-    """Where a file from outside lies in the archive: never above it, whatever its path."""
-    own = path.removeprefix(data) if data else path
-    return "/".join(part for part in Path(own).parts if part not in ("..", "/"))
 
 
 def write_archive(

@@ -71,8 +71,8 @@ def _root(files: Mapping[str, Any], about: Mapping[str, Any], people: list[Entit
         "@id": "./",
         "@type": "Dataset",
         "name": f"Brick kilns: {about['title']}",
-        "description": "A paper on brick kilns found in satellite imagery, the atlas it is about, what both follow from, "
-        "and the workflow that makes them again.",
+        "description": "A paper on brick kilns found in satellite imagery, the atlas it is about, what both "
+        "follow from, and the workflow that makes them again.",
         "conformsTo": [{"@id": name} for name in PROFILES],
         "datePublished": about["published"],
         "hasPart": [{"@id": path} for path in sorted(files)],

@@ -8,10 +8,12 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
+from kilnscan.config_impact import Public
 from kilnscan.emission_factors import POLLUTANTS
 from kilnscan.errors import ConfigError
 from kilnscan.files import read_json, replacing, write_json
 from kilnscan.paper_figures import figures_of
+from kilnscan.public import public_edition
 
 Values = dict[str, Any]
 
@@ -41,12 +43,19 @@ def write_values(
     scenes: Iterable[Mapping[str, Any]],
     told: Mapping[str, Any],
     outputs: Mapping[str, Path],
+    public: Public | None = None,
 ) -> None:
-    """Write `values` (JSON) and the folders `tables` (CSV) and `figures` (SVG) from the atlas tables and `told`."""
+    """Write `values` (JSON) and the folders `tables` (CSV) and `figures` (SVG) from the atlas tables and `told`.
+
+    With `public`, kilns are drawn where the public edition shows them, without the imagery around them.
+    """
     kilns, coverage = tables["kilns"], tables["coverage"]
     values = values_of(kilns, tables["candidates"], coverage, scenes, told)
     written = tables_of(kilns, coverage, values)
-    figures = figures_of(kilns, tables["acquired"], coverage, written, values)
+    shown, acquired = kilns, tables["acquired"]
+    if public:
+        shown, acquired = public_edition({"kilns": kilns}, public)["kilns"], acquired.iloc[:0]
+    figures = figures_of(shown, acquired, coverage, written, values)
     for name in ("tables", "figures"):
         shutil.rmtree(outputs[name], ignore_errors=True)
     for name, table in written.items():
@@ -87,6 +96,7 @@ def values_of(
         "coverage": {
             "tiles": len(coverage),
             "status": {str(name): int(count) for name, count in sorted(coverage["status"].value_counts().items())},
+            "boxes_km2": round(float((kilns["length_m"] * kilns["width_m"]).sum()) / 1e6, 4),
             "area_km2": round(area, 3),
             "acquired_km2": round(acquired, 3),
             "acquired_share": round(acquired / area, 4) if area else 0.0,
@@ -96,7 +106,7 @@ def values_of(
             "days": len(days),
             "first": days[0] if days else "",
             "last": days[-1] if days else "",
-            "items": len({item["id"] for entry in lists for day in entry["dates"] for item in day["items"]}),
+            "granules": len({item["id"] for entry in lists for day in entry["dates"] for item in day["items"]}),
         },
         **told,
     }
@@ -123,7 +133,8 @@ def _types(kilns: gpd.GeoDataFrame) -> pd.DataFrame:
 
 def _tiles(coverage: gpd.GeoDataFrame) -> pd.DataFrame:
     columns = ["tile", "status", "clear_share", "dates", "candidates", "kilns", "area_km2", "acquired_km2"]
-    return pd.DataFrame(coverage[columns]).sort_values("tile").reset_index(drop=True)
+    rounded = coverage[columns].round({"area_km2": 3, "acquired_km2": 3})
+    return pd.DataFrame(rounded).sort_values("tile").reset_index(drop=True)
 
 
 MEASURES = {

@@ -16,6 +16,7 @@ Draw = Callable[[Axes], None]
 STYLE = {"svg.hashsalt": "kilnscan", "svg.fonttype": "path", "font.size": 9, "axes.spines.top": False,
          "axes.spines.right": False, "legend.frameon": False}  # fmt: skip
 STATUS = {"ok": "#eef2e6", "empty": "#e4e4e4", "cloudy": "#f3d9a4", "failed": "#f0b4a8"}
+NAMES = {"pm25": "PM2.5", "so2": "SO$_2$", "co": "CO", "bc": "black carbon", "co2": "CO$_2$"}
 INK, ACCENT = "#333333", "#a8341b"
 
 
@@ -29,7 +30,7 @@ def figures_of(
     """The figures by name, SVG: map, funnel, and where there is something to show accuracy and emissions."""
     figures = {
         "map": _svg(_map(kilns, acquired, coverage), (6.3, 5.6)),
-        "funnel": _svg(_funnel(kilns, values), (6.3, 2.0)),
+        "funnel": _svg(_funnel(values), (6.3, 2.0)),
     }
     if len(tables.get("accuracy", ())):
         figures["accuracy"] = _svg(_accuracy(tables["accuracy"]), (6.3, 2.0))
@@ -66,10 +67,9 @@ def _map(kilns: gpd.GeoDataFrame, acquired: gpd.GeoDataFrame, coverage: gpd.GeoD
     return draw
 
 
-def _funnel(kilns: gpd.GeoDataFrame, values: Mapping[str, Any]) -> Draw:
-    footprints = float((kilns["length_m"] * kilns["width_m"]).sum() / 1e6)
+def _funnel(values: Mapping[str, Any]) -> Draw:
     told = values["coverage"]
-    steps = {"region": told["area_km2"], "acquired": told["acquired_km2"], "kilns' boxes": footprints}
+    steps = {"region": told["area_km2"], "acquired": told["acquired_km2"], "kilns' boxes": told["boxes_km2"]}
 
     def draw(axes: Axes) -> None:
         names, areas = list(steps), [max(area, 1e-6) for area in steps.values()]
@@ -102,7 +102,7 @@ def _emissions(table: pd.DataFrame) -> Draw:
     def draw(axes: Axes) -> None:
         spread = [rows["t_a_year"] - rows["low"], rows["high"] - rows["t_a_year"]]
         axes.errorbar(rows["t_a_year"], range(len(rows)), xerr=spread, fmt="o", color=ACCENT, ecolor=INK, capsize=3)
-        axes.set_yticks(range(len(rows)), list(rows["pollutant"]))
+        axes.set_yticks(range(len(rows)), [NAMES.get(name, name) for name in rows["pollutant"]])
         axes.set_xscale("log")
         axes.set_xlabel("tonnes a year, median and 95 % range")
 

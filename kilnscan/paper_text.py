@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, TemplateError, Undefined
 from jinja2.sandbox import SandboxedEnvironment
 from markdown import markdown as to_html
 from markupsafe import Markup
@@ -72,12 +72,12 @@ def render(
             'instead, or write {{ given(7, "where it is from") }}.'
         )
     given: list[tuple[str, str]] = []
-    environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=True, keep_trailing_newline=True)
+    environment = _Values(undefined=StrictUndefined, autoescape=True, keep_trailing_newline=True, finalize=_writable)
     environment.filters |= {"number": number, "percent": percent, "interval": interval}
     environment.globals |= {
         "given": _given(given),
         "table": _from(tables, "table", lambda what, caption: Markup(markdown_table(what, caption))),  # noqa: S704 (escapes)
-        "figure": _from(figures, "figure", lambda what, caption: Markup(f"![{_plain(caption)}]({what})")),  # noqa: S704 (escapes)
+        "figure": _from(figures, "figure", lambda what, caption: Markup(f"\n\n![{_plain(caption)}]({what})\n\n")),  # noqa: S704 (escapes)
     }
     try:
         filled = environment.from_string(text).render(values)
@@ -107,6 +107,22 @@ def as_page(text: str, title: str, pictures: Mapping[str, bytes]) -> str:
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(title)}</title>\n<style>{STYLE}</style>\n{body}\n</html>\n"
     )
+
+
+class _Values(SandboxedEnvironment):
+    """Looks names up among the values only: `scenes.items` is no method."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, Mapping):
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
+
+
+def _writable(value: Any) -> Any:
+    if not isinstance(value, str | int | float | Undefined):
+        what = "nothing" if value is None else f"a {type(value).__name__}"
+        raise ValueError(f"a placeholder stands for {what}, which is neither a number nor words")
+    return value
 
 
 def number(value: float, digits: int = 0) -> str:

@@ -389,6 +389,11 @@ def paper_edition():
     return settings.public.name if asked == "public" else ""
 
 
+def public_paper():
+    """How coarse a paper's map is, if its archive holds the public edition."""
+    return settings.public.model_dump(mode="json") if paper_edition() else None
+
+
 def answer_files():
     """Every file that people answered in."""
     return [path for answer in settings.review.answer_files for path in answer.files]

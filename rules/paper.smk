@@ -71,6 +71,7 @@ if settings.paper:
         params:
             told=list(paper_told()),
             also=content(*settings.paper.also),
+            public=public_paper(),
             code=code_of("compute_paper"),
         script:
             "../scripts/compute_paper.py"
@@ -103,8 +104,7 @@ if settings.paper:
     rule paper_archive:
         """One file with all of it, for a repository that gives DOIs."""
         input:
-            local_files(paper_inputs()),
-            scenes=per_tile("scenes.json"),
+            local_files([settings.screen.model, settings.detect.model]),
             inputs="<results>/paper/inputs.json",
             values="<results>/paper/values.json",
             tables="<results>/paper/tables",
@@ -128,8 +128,7 @@ if settings.paper:
                 mode="json", include={"authors", "licence", "published", "pictures"}
             ),
             title=settings.region.title or settings.region.name,
-            files=paper_inputs(),
-            data=settings.data,
+            models=[settings.screen.model, settings.detect.model],
             basedir=str(workflow.basedir),
             code=code_of("archive_paper"),
         script:
