@@ -43,7 +43,7 @@ def files_below(folder: Path, inside: str, leave_out: Iterable[str] = ()) -> dic
 def groups_of(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, dict[str, Path]]:
     """The files of an archive in groups, from the input and params of the rule that writes it.
 
-    Of what the user brought only the models go in: known kilns, reports and tables of others may be nobody's to pass on.
+    Of what the user brought only the models go in: known kilns, reports and tables may not be theirs to pass on.
     Their hashes are in paper/inputs.json, the scenes in atlas/provenance.json.
     """
     edition = Path(str(inputs["public"])) if inputs.get("public") else Path(inputs["provenance"]).parents[1]
