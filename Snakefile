@@ -4,6 +4,7 @@
     snakemake --configfile config/regions/X.yaml   another region (config/README.md)
     snakemake plan --configfile ...                what the imagery would cost, before any is acquired
     snakemake train --configfile ...               models from labelled regions
+    snakemake paper --configfile ...               a paper whose every number comes from the run, and its archive
     snakemake audit --configfile ...               what the screen loses, from a sample of the land it rejects
     snakemake status --configfile ...              how far a run is; while it runs, add --nolock
     snakemake review --configfile ...              windows for people to look at; review_answers reads what they said
@@ -54,6 +55,7 @@ include: "rules/impact.smk"
 include: "rules/ground_reports.smk"
 include: "rules/evaluate.smk"
 include: "rules/publish.smk"
+include: "rules/paper.smk"
 include: "rules/audit.smk"
 include: "rules/review.smk"
 include: "rules/train.smk"

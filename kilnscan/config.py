@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from kilnscan.config_impact import Areas, Emissions, Exposure, GroundReports, Map, Public, Siting, Source
+from kilnscan.config_paper import Paper
 from kilnscan.config_parts import Day, Name, Paths, Section, files_named, is_remote
 from kilnscan.errors import ConfigError
 from kilnscan.shipped import ShippedPath
@@ -569,6 +570,7 @@ class Config(Section):
     ground_reports: list[GroundReports] = Field([], description="Exports of observations that volunteers sent.")
     map: Map = Field(default_factory=Map)
     public: Public | None = None
+    paper: Paper | None = None
     landscape: Landscape | None = None
     train: Training | None = None
 

@@ -83,6 +83,7 @@ try:
         check_files("ground_reports", filter(None, [reports.review, reports.key]))
         send("ground_reports.photos", report_photos(settings))
     check_files("map", settings.map.files)
+    check_files("paper", settings.paper.files if settings.paper else [])
     send("region.aoi", [settings.region.aoi])
     check_files("screen.model", [settings.screen.model])
     check_files("detect.model", [settings.detect.model])
@@ -187,6 +188,7 @@ UNPUBLISHED = {
     "tiling": True,
     "review": True,
     "plan": True,
+    "paper": True,
     "ground_reports": True,
     "imagery": {"budget", "requests_per_second"},
 }
@@ -358,6 +360,44 @@ def if_asked(section, file):
 def evaluation(wildcards):
     """The evaluation, if there is a reference."""
     return ["<results>/atlas/evaluation.json"] if settings.reference else []
+
+
+def paper_inputs():
+    """Files from outside that the results hang on."""
+    named = [
+        *filter(None, [calibration_file(), settings.region.aoi]),
+        *reference_paths(),
+        *impact_files(),
+        *source_files(),
+        *report_files(),
+        *settings.map.files,
+    ]
+    models = [settings.screen.model, settings.detect.model]
+    areas = [path for path in named if isinstance(path, str) and not is_remote(path)]
+    return sorted({*models, *areas})
+
+
+def paper_told():
+    """Files of the run whose values a paper's text may name, by the name they have there."""
+    told = {"impact": "<results>/atlas/impact.json"}
+    if settings.reference:
+        told["evaluation"] = "<results>/atlas/evaluation.json"
+    return told
+
+
+def paper_edition():
+    """The edition of the atlas that the paper's archive holds."""
+    asked = settings.paper.edition or ("public" if settings.public else "full")
+    if asked == "public" and not settings.public:
+        sys.exit(
+            "kilnscan: `paper.edition` is public, but there is no public edition: add `public`."
+        )
+    return settings.public.name if asked == "public" else ""
+
+
+def public_paper():
+    """How coarse a paper's map is, if its archive holds the public edition."""
+    return settings.public.model_dump(mode="json") if paper_edition() else None
 
 
 def answer_files():

@@ -1,0 +1,101 @@
+"""A paper's archive: one file for a repository that gives DOIs, without pixels that may not be passed on."""
+
+import hashlib
+import json
+import shutil
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kilnscan.crate import METADATA, WORKFLOW, crate
+from kilnscan.files import replacing, sha256_file
+
+WHEN = (1980, 1, 1, 0, 0, 0)
+"""The time of every file in the archive: equal runs have equal archives."""
+SUMS = "SHA256SUMS"
+SOURCES = ("Snakefile", "rules", "scripts", "kilnscan", "facts", "config", "profiles", "envs", "requirements.lock",
+           "pyproject.toml", "LICENSE", "CITATION.cff")  # fmt: skip
+"""The workflow itself, so that it can be run again from the archive."""
+NO_SOURCES = ("__pycache__",)
+INTERMEDIATE = ("atlas/kilns.parquet", "atlas/impact.parquet", "atlas/detections.parquet")
+"""Tables of the workflow's own, which the published ones hold in full."""
+PICTURES = "site/chips/"
+"""Pictures of high-resolution imagery, which its licence may not allow to be passed on."""
+
+
+def files_below(folder: Path, inside: str, leave_out: Iterable[str] = ()) -> dict[str, Path]:
+    """Files below a folder, or a file, by the path that they get in the archive; no links, nothing hidden."""
+    left_out = tuple(leave_out)
+    if folder.is_file():
+        return {inside: folder}
+    named = {f"{inside}/{path.relative_to(folder).as_posix()}": path for path in sorted(folder.rglob("*"))}
+    return {
+        name: path
+        for name, path in named.items()
+        if path.is_file()
+        and not path.is_symlink()
+        and not any(part.startswith(".") or part in NO_SOURCES for part in path.relative_to(folder).parts)
+        and not any(f"/{piece}" in f"/{name}" for piece in left_out)
+    }
+
+
+def groups_of(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, dict[str, Path]]:
+    """The files of an archive in groups, from the input and params of the rule that writes it.
+
+    Of what the user brought only the models go in: known kilns, reports and tables may not be theirs to pass on.
+    Their hashes are in paper/inputs.json, the scenes in atlas/provenance.json.
+    """
+    edition = Path(str(inputs["public"])) if inputs.get("public") else Path(inputs["provenance"]).parents[1]
+    left_out = () if params["about"]["pictures"] else (PICTURES,)
+    products: dict[str, Path] = {}
+    for part in ("atlas", "stac", "site"):
+        products |= files_below(edition / part, part, (*left_out, *INTERMEDIATE))
+    for name in ("inputs", "values", "tables", "figures", "markdown", "page"):
+        place = Path(inputs[name])
+        products |= files_below(place, f"paper/{place.name}")
+    read: dict[str, Path] = {}
+    for path in map(Path, params["models"]):
+        read |= {f"models/{file.name}": file for file in (path, path.with_suffix(".md")) if file.is_file()}
+    return {"inputs": read, "products": products, "workflow": sources(Path(params["basedir"]))}
+
+
+def write_archive(
+    path: str | Path,
+    groups: Mapping[str, Mapping[str, Path]],
+    about: Mapping[str, Any],
+) -> None:
+    """Write the archive: files by their path in it, in the groups `inputs`, `products` and `workflow`.
+
+    Adds ro-crate-metadata.json, which tells of them (see `crate`), and SHA256SUMS. Equal content gives equal bytes.
+    """
+    files = {name: place for group in groups.values() for name, place in group.items()}
+    told = {name: (place.stat().st_size, sha256_file(place)) for name, place in sorted(files.items())}
+    record = crate(told, about, sorted(groups["inputs"]), sorted(groups["products"]))
+    metadata = (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
+    sums = {name: checksum for name, (_, checksum) in told.items()} | {METADATA: hashlib.sha256(metadata).hexdigest()}
+    lines = "".join(f"{checksum}  {name}\n" for name, checksum in sorted(sums.items()))
+    with (
+        replacing(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive,
+    ):
+        archive.writestr(_entry(METADATA), metadata)
+        archive.writestr(_entry(SUMS), lines)
+        for name, place in sorted(files.items()):
+            with place.open("rb") as source, archive.open(_entry(name), "w") as target:
+                shutil.copyfileobj(source, target)
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, WHEN)
+    entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+    return entry
+
+
+def sources(root: Path) -> dict[str, Path]:
+    """The workflow's own files by their path in the archive; WORKFLOW is among them."""
+    found: dict[str, Path] = {}
+    for part in SOURCES:
+        found |= files_below(root / part, f"workflow/{part}")
+    assert WORKFLOW in found  # noqa: S101 (of our own making)
+    return found

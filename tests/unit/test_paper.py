@@ -1,0 +1,243 @@
+"""A paper: every number comes from the run, equal runs give equal bytes, and the archive tells no more than it may."""
+
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from kilnscan.archive import SUMS, files_below, groups_of, sources, write_archive
+from kilnscan.config_impact import Public
+from kilnscan.crate import METADATA, WORKFLOW
+from kilnscan.errors import ConfigError
+from kilnscan.frozen import check_frozen, inputs_of
+from kilnscan.paper import read_told, write_values
+from kilnscan.paper_text import as_page, interval, loose_numbers, number, percent, render
+from tests.conftest import ROOT
+from tests.published import SCENE, layers
+
+EVALUATION = {
+    "atlas": {"recall": {"value": 0.5, "ci95": [0.1, 0.9], "of": [1, 2]}},
+    "screen": {"recall_acquired": {"value": 1.0, "ci95": [0.3, 1.0], "of": [2, 2]}},
+}
+
+
+def written(folder: Path, rows: int = 3, told: dict | None = None, public: Public | None = None) -> dict[str, bytes]:
+    tables = {name: table for name, table in layers(rows).items() if name in ("kilns", "acquired", "candidates")}
+    coverage = layers(1)["coverage"].assign(area_km2=100.0, acquired_km2=5.0)
+    outputs = {"values": folder / "values.json", "tables": folder / "tables", "figures": folder / "figures"}
+    write_values({**tables, "coverage": coverage}, [SCENE], told or {}, outputs, public)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+# numbers
+
+
+def test_equal_tables_give_equal_bytes(tmp_path):
+    told = {"evaluation": EVALUATION}
+    assert written(tmp_path / "a", told=told) == written(tmp_path / "b", told=told)
+
+
+def test_values_are_of_the_atlas(tmp_path):
+    values = json.loads(written(tmp_path)["values.json"])
+    assert values["atlas"]["kilns"] == 3 and values["screen"]["candidates"] == 3
+    assert values["coverage"]["acquired_share"] == 0.05 and values["coverage"]["kilns_per_1000_km2"] == 30
+    assert values["scenes"] == {"days": 1, "first": "2024-03-01", "last": "2024-03-01", "granules": 1}
+
+
+def test_an_atlas_without_kilns_has_a_paper(tmp_path):
+    files = written(tmp_path, rows=0)
+    values = json.loads(files["values.json"])
+    assert values["atlas"]["kilns"] == 0 and values["atlas"]["score_median"] is None
+    assert set(files) >= {"figures/map.svg", "figures/funnel.svg", "tables/types.csv", "tables/tiles.csv"}
+
+
+def test_accuracy_is_told_where_it_was_measured(tmp_path):
+    assert "tables/accuracy.csv" not in written(tmp_path / "a")
+    files = written(tmp_path / "b", told={"evaluation": EVALUATION})
+    rows = files["tables/accuracy.csv"].decode().splitlines()
+    assert rows[0] == "measure,hits,of,value,low,high" and "recall of the atlas,1,2,0.5,0.1,0.9" in rows
+    assert b"<svg" in files["figures/accuracy.svg"]
+
+
+def test_the_map_for_everybody_does_not_show_where_kilns_are(tmp_path):
+    exact, coarse = written(tmp_path / "a"), written(tmp_path / "b", public=Public(grid_m=10_000))
+    assert exact["figures/map.svg"] != coarse["figures/map.svg"]
+    assert {name for name in exact if exact[name] != coarse[name]} == {"figures/map.svg"}
+
+
+@pytest.mark.parametrize("name", ["atlas", "impact", "my-costs", "2024"])
+def test_own_values_hide_none_of_the_run(tmp_path, name):
+    own = tmp_path / f"{name}.json"
+    own.write_text("{}")
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(ConfigError, match=r"also.*Rename the file"):
+        read_told({"impact": str(tmp_path / "run.json")}, [str(own)])
+
+
+# text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sentinel-2 sees PM2.5, F1 and AP50; B04, CO2, L2A.",
+        "{{ atlas.kilns }} kilns, {# 5 #} {% if a > 3 %}x{% endif %}",
+        "as Guttikunda 2014 and others (Weyant et al. 2014) say, since 2019",
+        "## 2. Methods\n1. first\n2) second",
+        "[a link](https://example.org/12/7) `code 7` https://example.org/99",
+    ],
+)
+def test_names_years_and_placeholders_are_no_numbers(text):
+    assert loose_numbers(text) == []
+
+
+def test_numbers_of_nobody_are_named_with_their_line():
+    assert loose_numbers("## 1. A\n12,000 kilns,\n\n3.5 % of 7") == [(2, "12,000"), (4, "3.5 %"), (4, "7")]
+    with pytest.raises(ConfigError, match=r"paper\.md holds 1 number.*'12,000' in line 2"):
+        render("a\n12,000 kilns", {}, {}, {}, "paper.md")
+
+
+def test_a_number_from_elsewhere_is_listed_with_its_source():
+    text = render('within {{ given(50, "*see* a") }} m of {{ given(50, "*see* a") }}', {}, {}, {})
+    assert text.startswith("within 50 m of 50\n") and text.count("50: \\*see\\* a") == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ atlas.killns }}",
+        "{{ nothing }}",
+        '{{ table("types") }}',
+        '{{ figure("map") }}',
+        "{{ atlas }}",
+        "{{ empty }}",
+        "{{ atlas.items }}",
+        "{{ ''.__class__.__mro__ }}",
+        "{% for x in %}",
+        "{{ atlas.kilns | percent | percent }}",
+    ],
+)
+def test_what_the_run_does_not_have_is_refused_in_one_sentence(text):
+    with pytest.raises(ConfigError, match=r"^(paper\.md|The paper's text)[^\n]*\.$"):
+        render(text, {"atlas": {"kilns": 3}, "empty": None}, {}, {}, "paper.md")
+
+
+def test_numbers_are_written_for_people():
+    assert (number(12345.6), number(0.01234), number(3.14159, 2), number(0)) == ("12,346", "0.012", "3.14", "0")
+    assert percent(0.1519) == "15.2 %"
+    assert interval(EVALUATION["atlas"]["recall"], 2) == "0.50 (95 % interval 0.10 to 0.90)"
+
+
+def test_strangers_words_stay_words():
+    hostile = "<script>alert(1)</script>|`x`[y](z)"
+    table = pd.DataFrame({"type": [hostile], "kilns": [1]})
+    text = render('{{ name }}\n{{ table("t", "c") }}', {"name": hostile}, {"t": table}, {})
+    page = as_page(text, hostile, {})
+    assert "<script" not in page and "default-src 'none'" in page
+    assert text.splitlines()[-1].count(" | ") == 1
+
+
+def test_a_page_needs_no_other_file():
+    text = render('{{ figure("map", "Where \\"we\\" are.") }}', {}, {}, {"map": "figures/map.svg"})
+    page = as_page(text, "T", {"figures/map.svg": b"<svg/>"})
+    assert 'src="data:image/svg+xml;base64,PHN2Zy8+"' in page and "<figcaption>Where" in page
+    assert "figures/map.svg" not in page
+
+
+# frozen
+
+
+def frozen(**changes: str) -> dict:
+    scenes = [{"tile": {"id": "43RGM"}, "fingerprint": changes.get("scenes", "f")}]
+    config = {"screen": {"model": f"{changes.get('data', '/here')}/a.npz", "seed": changes.get("seed", 0)}, "data": "x"}
+    return inputs_of(config, scenes, [str(ROOT / "LICENSE")], changes.get("data", "/here"))
+
+
+def test_the_same_inputs_pass_wherever_the_data_lie():
+    check_frozen(frozen(), json.loads(json.dumps(frozen(data="/there"))), "inputs.json")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"scenes": "g"}, "the scenes of tile 43RGM has changed"),
+        ({"seed": 1}, "the section of the configuration screen has changed"),
+    ],
+)
+def test_other_inputs_are_named(changes, words):
+    with pytest.raises(ConfigError, match=words):
+        check_frozen(frozen(**changes), frozen(), "inputs.json")
+
+
+def test_a_changed_file_is_named():
+    now = frozen() | {"files": {"a.gpkg": "1", "c.csv": "3"}}
+    with pytest.raises(ConfigError, match=r"file a\.gpkg has changed; the file b\.csv is gone; the file c\.csv is new"):
+        check_frozen(now, frozen() | {"files": {"a.gpkg": "2", "b.csv": "2"}}, "inputs.json")
+
+
+@pytest.mark.parametrize("content", [[], {}, {"config": {}, "scenes": [], "files": {}}])
+def test_a_file_that_froze_nothing_is_refused(content):
+    with pytest.raises(ConfigError, match=r"inputs\.json"):
+        check_frozen(frozen(), content, "inputs.json")
+
+
+# archive
+
+ABOUT = {"title": "T", "authors": ["A B"], "licence": "CC-BY-4.0", "published": "2026-11-30", "version": "1",
+         "commit": "abc", "packages": {"snakemake": "9"}, "pictures": False}  # fmt: skip
+
+
+def archive(folder: Path, name: str = "a.zip", **about: object) -> zipfile.ZipFile:
+    for path in ("atlas/kilns.gpkg", "atlas/impact.parquet", "stac/collection.json", "site/index.html",
+                 "site/chips/a.jpg", "paper/values.json", "paper/tables/t.csv", "paper/figures/f.svg",
+                 "paper/inputs.json", "paper/paper.md", "paper/paper.html", "model/a.onnx", "model/a.md"):  # fmt: skip
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(path)
+    names = {"values": "values.json", "tables": "tables", "figures": "figures", "inputs": "inputs.json",
+             "markdown": "paper.md", "page": "paper.html"}  # fmt: skip
+    inputs = {key: str(folder / "paper" / value) for key, value in names.items()}
+    inputs |= {"provenance": str(folder / "atlas" / "provenance.json"), "public": []}
+    told = ABOUT | about
+    params = {"models": [str(folder / "model" / "a.onnx")], "basedir": str(ROOT), "about": told}
+    write_archive(folder / name, groups_of(inputs, params), told)
+    return zipfile.ZipFile(folder / name)
+
+
+def test_equal_files_give_equal_archives_and_every_sum_holds(tmp_path):
+    first, second = archive(tmp_path), archive(tmp_path, "b.zip")
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    sums = dict(reversed(line.split("  ")) for line in first.read(SUMS).decode().splitlines())
+    assert set(sums) == set(second.namelist()) - {SUMS}
+    assert all(hashlib.sha256(first.read(name)).hexdigest() == value for name, value in sums.items())
+
+
+def test_the_archive_holds_the_workflow_and_models_but_no_pictures_that_may_not_be_passed_on(tmp_path):
+    names = set(archive(tmp_path).namelist())
+    assert {WORKFLOW, "workflow/rules/paper.smk", "models/a.onnx", "models/a.md", "paper/figures/f.svg"} <= names
+    assert {"atlas/kilns.gpkg", "site/index.html"} <= names
+    assert not {"site/chips/a.jpg", "atlas/impact.parquet"} & names
+    assert "site/chips/a.jpg" in archive(tmp_path, "b.zip", pictures=True).namelist()
+
+
+def test_the_record_tells_every_file_and_what_made_it(tmp_path):
+    packed = archive(tmp_path)
+    graph = {entity["@id"]: entity for entity in json.loads(packed.read(METADATA))["@graph"]}
+    files = {part["@id"] for part in graph["./"]["hasPart"]}
+    assert files == set(packed.namelist()) - {METADATA, SUMS} and files <= set(graph)
+    assert graph["./"]["mainEntity"]["@id"] == WORKFLOW and "ComputationalWorkflow" in graph[WORKFLOW]["@type"]
+    run = graph["#run"]
+    assert {part["@id"] for part in run["object"]} == {"models/a.onnx", "models/a.md"}
+    assert {"@id": "atlas/kilns.gpkg"} in run["result"] and run["instrument"]["@id"] == WORKFLOW
+    assert graph["#author-0"]["name"] == "A B" and graph["./"]["license"]["@id"].endswith("CC-BY-4.0")
+
+
+def test_nothing_hidden_and_no_link_goes_in(tmp_path):
+    for name in ("a.txt", ".secret", "sub/b.txt", "sub/__pycache__/c.pyc", ".git/d"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "link.txt").symlink_to("/etc/hostname")
+    assert set(files_below(tmp_path, "x")) == {"x/a.txt", "x/sub/b.txt"}
+    assert not [name for name in sources(ROOT) if "__pycache__" in name or "/." in name]
