@@ -20,7 +20,7 @@ SECTIONS = (
     *("exposure", "emissions", "siting", "map"),
 )
 """Sections that hold without being given."""
-ASKED = ("reference", "areas", "sources", "ground_reports", "public", "train")
+ASKED = ("reference", "areas", "sources", "ground_reports", "public", "paper", "train")
 """Sections that are there only if they are given."""
 
 
