@@ -129,6 +129,7 @@ def test_who_asks_for_too_much_is_named():
     assert right_size(fat)["advice"] == "asks for too much memory, asks for too many threads"
     assert right_size(fat)["enough_mb"] == 2816
     assert right_size([record(asked_mb=1000, peak_mb=2000)])["advice"] == "asks for too little memory"
+    assert right_size([record(threads=1, wall_s=100.0, cpu_s=5.0)])["advice"] == "asks for too much memory"
     assert right_size([]) is None
 
 
