@@ -69,9 +69,7 @@ def _print_people(
     near: pd.DataFrame, union: dict[str, int | None], by_area: pd.DataFrame, areas: gpd.GeoDataFrame
 ) -> None:
     print(f"\n{len(near):,} kilns, {union['kilns_off_raster']} off the raster\n")
-    print(
-        "| within | people, each once | a kiln: median (5th to 95th percentile) | kilns added up | times too many |"
-    )
+    print("| within | people, each once | a kiln: median (5th to 95th percentile) | kilns added up | times too many |")
     print("|---|---|---|---|---|")
     for km in RADII_KM:
         column, once = near[f"people_{km}km"], union[f"people_{km}km"]
