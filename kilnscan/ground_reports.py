@@ -21,6 +21,7 @@ from kilnscan.antimeridian import together
 from kilnscan.config_impact import GroundReports
 from kilnscan.errors import AnswerError
 from kilnscan.files import replacing
+from kilnscan.formulas import inert
 from kilnscan.grid import NORTH_DEG, SOUTH_DEG, Tile, transformer, zone_of
 from kilnscan.merge import EARTH_M, unit_vectors
 from kilnscan.report_decisions import decisions_of
@@ -138,7 +139,7 @@ def accepted_and_rejected(
                     seen |= marks
                     reports.append(report)
                 except RejectedError as reason:
-                    rejected.append({"file": _safe(Path(path).name), "row": row.number, "reason": str(reason)} | told)
+                    rejected.append({"file": inert(Path(path).name), "row": row.number, "reason": str(reason)} | told)
     return sorted(reports, key=lambda report: report.id), pd.DataFrame(rejected, columns=list(REJECTED))
 
 
@@ -391,8 +392,3 @@ def _table(reports: list[Report]) -> gpd.GeoDataFrame:
     columns["accuracy_m"] = pd.Series([report.accuracy_m for report in reports], dtype="float64")
     places = shapely.points([(report.lon, report.lat) for report in reports]) if reports else []
     return gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries(places, crs=4326), crs=4326)
-
-
-def _safe(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
