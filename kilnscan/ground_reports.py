@@ -25,7 +25,7 @@ from kilnscan.formulas import inert
 from kilnscan.grid import NORTH_DEG, SOUTH_DEG, Tile, transformer, zone_of
 from kilnscan.merge import EARTH_M, unit_vectors
 from kilnscan.report_decisions import decisions_of
-from kilnscan.report_layouts import CONSENT, SAW, TYPES, WORKING, Raw, read_rows
+from kilnscan.report_layouts import SAW, TYPES, WORKING, Raw, read_rows
 from kilnscan.report_photos import PhotoError, Photos, checked, publish_photo
 from kilnscan.report_review import Verdict, read_review, write_review
 from kilnscan.tables import centres, write_table
@@ -126,7 +126,7 @@ def accepted_and_rejected(
         key, photos = _key(config.key), Photos(config.photos)
         for path in config.files:
             for row in read_rows(path, config.layout):
-                told = _partial(row.raw, kinds)
+                told = _partial(row.raw, kinds) if row.raw else {}
                 try:
                     if row.problem:
                         raise RejectedError(row.problem)
@@ -233,8 +233,6 @@ def _partial(raw: Raw, kinds: dict[str, str]) -> dict[str, Any]:
 
 def _report(raw: Raw, told: dict[str, Any], key: bytes, photos: Photos, number: int, last: date) -> Report:
     """The report of a row whose valid parts are `told`. Raises RejectedError."""
-    if raw.get("consent", CONSENT).upper() != CONSENT:
-        raise RejectedError("the sender did not consent")
     if raw.get("status", "").casefold().replace(" ", "_").removeprefix("validation_status_") in REFUSED:
         raise RejectedError("it was rejected on the server")
     if "uuid" not in raw:
