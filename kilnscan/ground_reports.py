@@ -21,10 +21,11 @@ from kilnscan.antimeridian import together
 from kilnscan.config_impact import GroundReports
 from kilnscan.errors import AnswerError
 from kilnscan.files import replacing
+from kilnscan.formulas import inert
 from kilnscan.grid import NORTH_DEG, SOUTH_DEG, Tile, transformer, zone_of
 from kilnscan.merge import EARTH_M, unit_vectors
 from kilnscan.report_decisions import decisions_of
-from kilnscan.report_layouts import CONSENT, SAW, TYPES, WORKING, Raw, read_rows
+from kilnscan.report_layouts import SAW, TYPES, WORKING, Raw, read_rows
 from kilnscan.report_photos import PhotoError, Photos, checked, publish_photo
 from kilnscan.report_review import Verdict, read_review, write_review
 from kilnscan.tables import centres, write_table
@@ -125,7 +126,7 @@ def accepted_and_rejected(
         key, photos = _key(config.key), Photos(config.photos)
         for path in config.files:
             for row in read_rows(path, config.layout):
-                told = _partial(row.raw, kinds)
+                told = _partial(row.raw, kinds) if row.raw else {}
                 try:
                     if row.problem:
                         raise RejectedError(row.problem)
@@ -138,7 +139,7 @@ def accepted_and_rejected(
                     seen |= marks
                     reports.append(report)
                 except RejectedError as reason:
-                    rejected.append({"file": _safe(Path(path).name), "row": row.number, "reason": str(reason)} | told)
+                    rejected.append({"file": inert(Path(path).name), "row": row.number, "reason": str(reason)} | told)
     return sorted(reports, key=lambda report: report.id), pd.DataFrame(rejected, columns=list(REJECTED))
 
 
@@ -232,8 +233,6 @@ def _partial(raw: Raw, kinds: dict[str, str]) -> dict[str, Any]:
 
 def _report(raw: Raw, told: dict[str, Any], key: bytes, photos: Photos, number: int, last: date) -> Report:
     """The report of a row whose valid parts are `told`. Raises RejectedError."""
-    if raw.get("consent", CONSENT).upper() != CONSENT:
-        raise RejectedError("the sender did not consent")
     if raw.get("status", "").casefold().replace(" ", "_").removeprefix("validation_status_") in REFUSED:
         raise RejectedError("it was rejected on the server")
     if "uuid" not in raw:
@@ -391,8 +390,3 @@ def _table(reports: list[Report]) -> gpd.GeoDataFrame:
     columns["accuracy_m"] = pd.Series([report.accuracy_m for report in reports], dtype="float64")
     places = shapely.points([(report.lon, report.lat) for report in reports]) if reports else []
     return gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries(places, crs=4326), crs=4326)
-
-
-def _safe(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

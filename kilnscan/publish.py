@@ -16,6 +16,7 @@ from shapely import Geometry, point_on_surface, to_geojson, to_wkt
 
 from kilnscan.errors import KilnscanError, TableError
 from kilnscan.files import replacing
+from kilnscan.formulas import inert
 
 COLUMNS = {
     "kilns": (
@@ -29,7 +30,6 @@ COLUMNS = {
 """The columns each published layer must have, besides its geometry; a layer may have more."""
 BLOCK = 10_000
 """Rows at once that are turned into GeoJSON: a region may have a million candidates."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "|")
 
 
 def check_layer(layer: str, table: gpd.GeoDataFrame, coarse: Container[str] = ()) -> None:
@@ -63,15 +63,10 @@ def write_csv(path: str | Path, table: gpd.GeoDataFrame) -> None:
     plain = pd.DataFrame(table.drop(columns=table.geometry.name))
     for name in plain.columns:
         if not pd.api.types.is_numeric_dtype(plain[name]):
-            plain[name] = [_harmless(value) for value in plain[name]]
+            plain[name] = [inert(value) if isinstance(value, str) else value for value in plain[name]]
     plain["wkt"] = to_wkt(table.geometry.to_numpy(), rounding_precision=7)
     with replacing(path) as temporary:
         plain.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
-
-
-def _harmless(value: object) -> object:
-    risky = isinstance(value, str) and (value.startswith(FORMULA) or value.lstrip().startswith(FORMULA))
-    return f"'{value}" if risky else value
 
 
 def write_pmtiles(

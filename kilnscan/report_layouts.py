@@ -106,13 +106,23 @@ class Row:
 
 
 def read_rows(path: str | Path, layout: str) -> list[Row]:
-    """All rows of an export, in its order. Raises AnswerError if the file as a whole cannot be used."""
+    """All rows of an export, in its order. Raises AnswerError if the file as a whole cannot be used.
+
+    Where a file asks for consent, a row without it says nothing: nothing of it is kept.
+    """
     content = _text(Path(path))
     if content.lstrip()[:1] in ("[", "{"):
         if layout != "kobo":
             _refuse(path, "it is JSON, which only KoboToolbox's exports may be", "export it as CSV")
         return list(_json_rows(path, content, LAYOUTS[layout]))
     return list(_csv_rows(path, content, LAYOUTS[layout]))
+
+
+def _with_consent(row: Row, asked: bool) -> Row:
+    """The row, or what is left of it if its sender was asked and did not agree."""
+    if not asked or row.problem or row.raw.get("consent", "").upper() == CONSENT:
+        return row
+    return Row(row.number, {}, "the sender did not consent")
 
 
 def csv_rows(path: str | Path, wanted: tuple[str, ...]) -> Iterator[tuple[int, list[str], list[str]]]:
@@ -166,16 +176,17 @@ def _table(path: str | Path, text: str, wanted: tuple[str, ...], plain: Any) -> 
 def _csv_rows(path: str | Path, text: str, layout: Layout) -> Iterator[Row]:
     wanted = tuple(name for names in layout.columns.values() for name in names)
     first = text.partition("\n")[0]
-    checked = False
+    names: set[str] = set()
     for number, header, cells in _table(path, text, wanted, layout.plain):
-        if not checked:
-            _check_columns(path, {layout.plain(name) for name in header}, layout)
-            checked = True
+        if not names:
+            names = {layout.plain(name) for name in header}
+            _check_columns(path, names, layout)
         if len(cells) > len(header):
             yield Row(number, {}, "it has more cells than there are columns")
             continue
-        yield _row(number, [(layout.plain(name), cell) for name, cell in zip(header, cells, strict=False)], layout)
-    if not checked:  # no rows: a header alone is a fine export of nothing
+        row = _row(number, [(layout.plain(name), cell) for name, cell in zip(header, cells, strict=False)], layout)
+        yield _with_consent(row, "consent" in names)
+    if not names:  # no rows: a header alone is a fine export of nothing
         names = {layout.plain(name) for sign in ",;\t" for name in next(csv.reader([first], delimiter=sign), [])}
         _check_columns(path, names, layout)
 
@@ -204,10 +215,12 @@ def _json_rows(path: str | Path, text: str, layout: Layout) -> Iterator[Row]:
         _refuse(path, "it holds no list `results`", "take the answer of /api/v2/assets/<form>/data/?format=json")
     if len(submissions) > MOST_ROWS:
         _refuse(path, f"it has more than {MOST_ROWS} rows", "split it")
+    told = [submission for submission in submissions if isinstance(submission, dict)]
+    asked = any(layout.plain(name) == "consent" for submission in told for name in submission)
     for number, submission in enumerate(submissions, start=1):
         if isinstance(submission, dict):
             cells = [(layout.plain(name), _scalar(layout.plain(name), value)) for name, value in submission.items()]
-            yield _row(number, cells, layout)
+            yield _with_consent(_row(number, cells, layout), asked)
         else:
             yield Row(number, {}, "it is no submission")
 

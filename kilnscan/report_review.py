@@ -12,6 +12,7 @@ from pyproj import Geod
 
 from kilnscan.errors import AnswerError
 from kilnscan.files import replacing
+from kilnscan.formulas import inert
 from kilnscan.report_layouts import csv_rows
 
 COLUMNS = (
@@ -52,7 +53,7 @@ def write_review(path: str | Path, reports: gpd.GeoDataFrame, verdicts: Sequence
         kiln_lat=[verdict.place[1] if verdict.place else "" for verdict in verdicts],
     )
     for name in ("note", "photo", "who", "kiln", "ambiguous"):
-        table[name] = table[name].map(_safe)
+        table[name] = table[name].map(inert)
     order = table.assign(done=table["decision"] != "").sort_values(["done", "verdict", "report"], kind="stable").index
     with replacing(path) as temporary:
         table.loc[order, list(COLUMNS)].to_csv(temporary, index=False)
@@ -108,10 +109,6 @@ def _place(path: str, where: str, row: dict[str, str], report: tuple[float, floa
             path, where, f"`kiln_lon`, `kiln_lat` are no place within {FARTHEST_M:.0f} m of the report", "correct them"
         )
     return lon, lat
-
-
-def _safe(text: str) -> str:
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def _refuse(path: str, where: str, problem: str, remedy: str) -> None:

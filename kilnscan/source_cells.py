@@ -4,6 +4,7 @@ import math
 import re
 import unicodedata
 
+from kilnscan.formulas import inert
 from kilnscan.source_layouts import CAPACITY_UNITS, STATUS_ORDER, STATUSES, key
 
 LONGEST = 200  # characters of a text that is kept
@@ -32,7 +33,7 @@ def harmless(text: str, longest: int = LONGEST) -> str:
     A first sign that would open a formula gets an apostrophe before it; < and > become single angle quotation marks.
     """
     text = visible(text[: 4 * longest]).translate(_INERT)
-    text = f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+    text = inert(text)
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 

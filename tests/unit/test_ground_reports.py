@@ -227,6 +227,30 @@ def test_who_did_not_consent_or_was_turned_down_is_not_read(tmp_path: Path):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("layout", ["kobo", "kobo-json", "odk", "kobo-group"])
+@pytest.mark.parametrize("answer", ["no", "", None])
+def test_of_who_was_asked_and_did_not_consent_nothing_is_kept(layout: str, answer: str | None, tmp_path: Path):
+    path, kind = export(tmp_path, layout)
+    if path.suffix == ".json":
+        (row,) = json.loads(path.read_text())["results"]
+        other = {name: value for name, value in row.items() if name != "consent"} | {"_uuid": UUID.format(2)}
+        path.write_text(json.dumps([row, other if answer is None else other | {"consent": answer}]))
+    else:
+        table = pd.read_csv(path, dtype=str)
+        column = next(name for name in table if name.endswith("consent"))
+        pd.concat([table, table.assign(**{column: answer})]).to_csv(path, index=False)
+    reports, rejected = accepted(path, kind)
+    assert len(reports) == 1
+    assert rejected["reason"].tolist() == ["the sender did not consent"]
+    assert rejected.drop(columns=["file", "row", "reason"]).isna().all(axis=None)
+
+
+def test_where_nobody_is_asked_for_consent_reports_are_read(tmp_path: Path):
+    path = tmp_path / "k.json"
+    path.write_text(json.dumps([{name: value for name, value in kobo_row().items() if name != "consent"}]))
+    assert len(accepted(path, "kobo")[0]) == 1
+
+
 @pytest.mark.parametrize(
     ("content", "layout", "says"),
     [
