@@ -25,7 +25,10 @@ def reference(schema: dict[str, Any]) -> str:
 def _section(path: str, section: dict[str, Any], schema: dict[str, Any]) -> list[str]:
     """Heading, meaning and table of a section, then those of the sections inside it."""
     kind = section["properties"].get("source", {}).get("const")
-    parts = [f"## {path}{f' (source: {kind})' if kind else ''}\n", section.get("description", "").split("\n\n")[0] + "\n"]
+    parts = [
+        f"## {path}{f' (source: {kind})' if kind else ''}\n",
+        section.get("description", "").split("\n\n")[0] + "\n",
+    ]
     parts.append(_table(section["properties"], section.get("required", [])))
     for name, about in section["properties"].items():
         for inner in _sections(about, schema):

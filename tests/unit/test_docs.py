@@ -59,7 +59,9 @@ def test_no_page_asks_anything_of_another_server():
     assert SITE["theme"]["font"] is False
     assert SITE["plugins"] == ["search"]  # `offline` loads a script from elsewhere
     assert not {"extra_css", "extra_javascript", "repo_url", "extra"} & SITE.keys()
-    assert not [path for path in WRITTEN if re.search(r"```\s*mermaid|!\[[^]]*\]\(http", path.read_text(encoding="utf-8"))]
+    assert not [
+        path for path in WRITTEN if re.search(r"```\s*mermaid|!\[[^]]*\]\(http", path.read_text(encoding="utf-8"))
+    ]
 
 
 def test_the_workflow_catalogue_finds_what_it_asks_for():

@@ -34,7 +34,9 @@ def test_ones_own_file_goes_first(elsewhere):
     assert shipped(MODEL) == MODEL
 
 
-@pytest.mark.parametrize("path", ["models/none.npz", "README.md", "/models/a.npz", "results/models/a.npz", "", "s3://a/b"])
+@pytest.mark.parametrize(
+    "path", ["models/none.npz", "README.md", "/models/a.npz", "results/models/a.npz", "", "s3://a/b"]
+)
 def test_nothing_else_is_looked_for(elsewhere, path):
     assert shipped(path) == path
 

@@ -41,7 +41,8 @@ REGION = {"region": {"name": "here"}, "sentinel2": {"source": "mosaic", "path": 
 @pytest.fixture
 def folder(tmp_path, raster):
     """A folder that holds a small composite and nothing of kilnscan."""
-    raster("rgb.tif", np.random.default_rng(0).integers(40, 200, (3, 40, 40)).astype(np.uint8), left=460_000, top=2_095_000)
+    pixels = np.random.default_rng(0).integers(40, 200, (3, 40, 40)).astype(np.uint8)
+    raster("rgb.tif", pixels, left=460_000, top=2_095_000)
     (tmp_path / "region.yaml").write_text(yaml.safe_dump(REGION))
     return tmp_path
 
@@ -77,12 +78,14 @@ def jobs(said):
 
 
 def test_the_catalogues_snakefile_plans_everything_from_any_folder(folder):
-    catalogues = ("--snakefile", str(ROOT / "workflow" / "Snakefile"))
-    assert jobs(snakemake(folder, "--dry-run", "--configfile", "region.yaml", *catalogues)) == once(*STAGES, "tiles", "all")
+    said = snakemake(
+        folder, "--dry-run", "--configfile", "region.yaml", "--snakefile", str(ROOT / "workflow" / "Snakefile")
+    )
+    assert jobs(said) == once(*STAGES, "tiles", "all")
 
 
-def test_an_importing_workflow_keeps_its_own_target_and_gets_every_stage(folder, other):
-    other()
+def test_an_importing_workflow_keeps_its_own_target_and_may_move_every_result(folder, other):
+    other(results="bricks/results", more='prefix:\n        "bricks"')
     assert jobs(snakemake(folder, "--dry-run")) == once("count", *(f"kilns_{stage}" for stage in STAGES))
 
 
@@ -91,8 +94,3 @@ def test_imported_rules_run_with_the_models_that_kilnscan_ships(folder, other):
     snakemake(folder, f"results/here/tiles/{TILE}/candidates.parquet")
     assert (folder / "results" / "here" / "tiles" / TILE / "candidates.parquet").is_file()
     assert (folder / "logs" / "here" / TILE / "screen.log").is_file()
-
-
-def test_a_prefix_moves_the_results(folder, other):
-    other(results="bricks/results", more='prefix:\n        "bricks"')
-    assert jobs(snakemake(folder, "--dry-run"))["kilns_publish"] == 1
