@@ -6,6 +6,7 @@
     snakemake train --configfile ...               models from labelled regions
     snakemake audit --configfile ...               what the screen loses, from a sample of the land it rejects
     snakemake status --configfile ...              how far a run is; while it runs, add --nolock
+    snakemake footprint --configfile ...           what it cost: hours, money, energy, CO2e; against a naive design
     snakemake review --configfile ...              windows for people to look at; review_answers reads what they said
 
 The unit is a tile; it passes through tiles > scenes > screen > candidates > imagery > detect. Then one atlas is made
@@ -56,6 +57,7 @@ include: "rules/audit.smk"
 include: "rules/review.smk"
 include: "rules/train.smk"
 include: "rules/status.smk"
+include: "rules/footprint.smk"
 
 
 rule all:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from kilnscan.config_footprint import Footprint
 from kilnscan.config_impact import Areas, Emissions, Exposure, GroundReports, Map, Public, Siting, Source
 from kilnscan.config_parts import Day, Name, Paths, Section, files_named, is_remote
 from kilnscan.errors import ConfigError
@@ -564,6 +565,7 @@ class Config(Section):
     ground_reports: list[GroundReports] = Field([], description="Exports of observations that volunteers sent.")
     map: Map = Map()
     public: Public | None = None
+    footprint: Footprint = Footprint()
     landscape: Landscape | None = None
     train: Training | None = None
 

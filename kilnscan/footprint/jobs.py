@@ -28,7 +28,7 @@ class Job:
     cores: float | None = None
     """Cores of a machine that is no EC2 one, which has `memory_gib`."""
     memory_gib: float | None = None
-    site: Literal["local", "cluster"] = "local"
+    site: Literal["local", "cluster", "cloud"] = "local"
     """Where such a machine stands: in a room or in a data centre."""
     gpu_busy: float | None = None
     """Share of the time that its GPU was busy, 0 to 1."""

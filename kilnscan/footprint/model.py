@@ -30,7 +30,9 @@ class Assumptions:
             raise FootprintError(f"The machine {self.instance} is not in facts/instances.csv or facts/embodied.csv.")
         if self.grid and self.grid not in facts.grid:
             known = ", ".join(sorted(facts.grid))
-            raise FootprintError(f"The electricity of {self.grid} is not in facts/grid_intensity.csv, which has {known}.")
+            raise FootprintError(
+                f"The electricity of {self.grid} is not in facts/grid_intensity.csv, which has {known}."
+            )
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,9 @@ def _grid(job: Job, facts: Facts, assumed: Assumptions) -> Range | None:
     return assumed.intensity or facts.grid.get(assumed.grid)
 
 
-def storage(gigabytes: float, days: float, grid: Range | None, facts: Facts, pue: Range | None = None) -> dict[str, Range | None]:
+def storage(
+    gigabytes: float, days: float, grid: Range | None, facts: Facts, pue: Range | None = None
+) -> dict[str, Range | None]:
     """`kwh` and `operational_g` of keeping so many gigabytes in S3 for so many days."""
     watt_hours = facts.constants["storage"] * facts.constants["copies"] * (gigabytes / 1000 * days * 24)
     kwh = watt_hours * (pue or facts.constants["pue_cloud"]) * (1 / 1000)

@@ -64,11 +64,10 @@ def by_fate(parts: list[Footprint]) -> dict[str, Total]:
 
 def per_unit(whole: Total, units: Mapping[str, float]) -> list[dict[str, Any]]:
     """kWh, CO2e and money for each unit of work (name: how many there were)."""
-    measures = ("kwh", "operational_g", "embodied_g", "co2e_g", "money")
     rows = []
     for name, count in units.items():
         if count > 0:
-            values = {measure: getattr(whole, measure) for measure in measures}
+            values = {measure: getattr(whole, measure) for measure in MEASURES}
             rows.append({"unit": name, "count": count, "cpu_h": whole.cpu_h / count}
                         | {measure: value and (value / count).pair() for measure, value in values.items()})  # fmt: skip
     return rows
@@ -87,12 +86,10 @@ def what_if(
     rows = []
     for region in regions:
         for family in families:
-            for spot in (False, True):
-                assumed = Assumptions(f"{family}.{size}", spot, region, idle=False)
-                sums = total(footprints(bare, facts, assumed)).told()
-                known = region in set(priced)
-                rows.append({"region": region, "family": family, "market": "Spot" if spot else "on demand",
-                             "money": sums["money"] if known else None, "kwh": sums["kwh"],
-                             "operational_g": sums["operational_g"], "embodied_g": sums["embodied_g"],
-                             "co2e_g": sums["co2e_g"]})  # fmt: skip
+            machine, known = f"{family}.{size}", region in set(priced)
+            market = [total(footprints(bare, facts, Assumptions(machine, spot, region, idle=False))).told()
+                      for spot in (False, True)]  # fmt: skip
+            costs = [sums["money"] if known else None for sums in market]
+            rows.append({"region": region, "family": family, "on_demand": costs[0], "spot": costs[1]}
+                        | {name: market[0][name] for name in MEASURES if name != "money"})  # fmt: skip
     return rows
