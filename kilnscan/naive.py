@@ -78,7 +78,7 @@ def detection_everywhere(run: Run) -> dict[str, Any]:
     return _row(
         "detection everywhere", f"{naive / 3600:,.3f} CPU h", f"{funnel / 3600:,.3f} CPU h", naive, funnel,
         f"{everywhere:,.0f} chips of {CHIP_M:g} m at {each[0]:.4f} and as many windows at {each[1]:.4f} CPU s, as "
-        f"measured, without screen and candidates; this run: {', '.join(FUNNEL)}",
+        f"measured around candidates, where windows take longest; without a screen. This run: {', '.join(FUNNEL)}",
     )  # fmt: skip
 
 

@@ -78,8 +78,11 @@ def _chart(rules: dict[str, dict[str, Any]]) -> str:
         shapes.append(f'<text x="{LABEL - 8}" y="{top + 15}" text-anchor="end">{escape(rule[:28])}</text>')
         for key, (low, high) in parts.items():
             width = (low + high) / 2 * scale
-            shapes.append(f'<rect x="{left:.1f}" y="{top + 4}" width="{width:.1f}" height="14" '
-                          f'fill="{COLOURS[key][1]}"><title>{escape(span([low, high], "g"))}</title></rect>')  # fmt: skip
+            said = escape(span([low, high], "g"))
+            shapes.append(
+                f'<rect x="{left:.1f}" y="{top + 4}" width="{width:.1f}" height="14" fill="{COLOURS[key][1]}">'
+                f"<title>{said}</title></rect>"
+            )
             left += width
         ends = [LABEL + scale * sum(pair[side] for pair in parts.values()) for side in (0, 1)]
         shapes.append(f'<path d="M{ends[0]:.1f} {top + 11}H{ends[1]:.1f}" stroke="currentColor"/>')
