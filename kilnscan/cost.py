@@ -31,7 +31,8 @@ def cost_report(folder: str, settings: Config, area_km2: float, paid: float) -> 
     Raises ConfigError if `footprint` names a machine or a place that no table knows.
     """
     records = read_records(f"{folder}/jobs")
-    jobs, config, screened = list(jobs_of(records)), settings.footprint, _sum(records, "screen", "km2")
+    jobs = sorted(jobs_of(records), key=lambda job: (job.start or 0.0, job.rule))
+    config, screened = settings.footprint, _sum(records, "screen", "km2")
     candidates, kilns = (_rows(folder, name) for name in ("candidates.parquet", "kilns.parquet"))
     assumed = Assumptions(
         instance=config.instance,
@@ -73,37 +74,37 @@ def jobs_of(records: Iterable[Record]) -> Iterator[Job]:
 
 
 def _job(record: Record, done: str) -> Job | None:
-    state = record.get("state")
-    if state not in FATES or "wall_s" not in record:
+    state, wall_s = record.get("state"), _amount(record.get("wall_s"))
+    if state not in FATES or wall_s is None:
         return None
-    machine, executor = record.get("machine") or {}, record.get("executor") or {}
+    machine, executor, read = (record.get(part) or {} for part in ("machine", "executor", "read_bytes"))
     start = None
     with suppress(KeyError, ValueError, TypeError):
         start = datetime.fromisoformat(record["started"]).timestamp()
-    sent = (record.get("read_bytes") or {}).get("network")
     return Job(
         rule=str(record["rule"]),
-        wall_s=record["wall_s"],
-        threads=record.get("threads") or 1,
-        cpu_s=record.get("cpu_s"),
-        mem_gib=_gib(record.get("asked_mb")),
-        peak_gib=_gib(record.get("peak_mb")),
+        wall_s=wall_s,
+        threads=_amount(record.get("threads")) or 1,
+        cpu_s=_amount(record.get("cpu_s")),
+        mem_gib=_amount(record.get("asked_mb"), 1024),
+        peak_gib=_amount(record.get("peak_mb"), 1024),
         fate=done if state == "done" else "lost",  # type: ignore[arg-type]
-        instance=machine.get("instance", ""),
+        instance=str(machine.get("instance", "")),
         spot=machine.get("spot"),
-        region=machine.get("region", ""),
-        cores=machine.get("cpus"),
-        memory_gib=_gib(machine.get("memory_mb")),
+        region=str(machine.get("region", "")),
+        cores=_amount(machine.get("cpus")),
+        memory_gib=_amount(machine.get("memory_mb"), 1024),
         site=SITES.get(executor.get("name", ""), "local"),  # type: ignore[arg-type]
-        node=executor.get("node", ""),
+        node=str(executor.get("node", "")),
         start=start,
-        network_gb=None if sent is None else sent / 1e9,
+        network_gb=_amount(read.get("network"), 1e9),
         tile=str(record.get("wildcards", {}).get("tile", "")),
     )
 
 
-def _gib(megabytes: float | None) -> float | None:
-    return None if megabytes is None else megabytes / 1024
+def _amount(value: Any, unit: float = 1) -> float | None:
+    """A number that a record tells, in so many; None if it tells none."""
+    return value / unit if isinstance(value, int | float) and 0 <= value < float("inf") else None
 
 
 def _sum(records: Iterable[Record], rule: str, amount: str) -> float:

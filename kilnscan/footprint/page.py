@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from .words import NAMES, head_of, row_of, span
+from .words import NAMES, head_of, row_of, span, watt_hours
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.86rem}
 div.wide{overflow-x:auto}th,td{padding:.2rem .6rem;text-align:right;border-bottom:1px solid #ddd;white-space:nowrap}
-th:first-child,td:first-child{text-align:left}td.words{white-space:normal;text-align:left;min-width:16rem}
+th:first-child,td:first-child{text-align:left}.words{white-space:normal;text-align:left;min-width:16rem}
 tr.sum td{font-weight:600;border-top:2px solid #888}
 dl{display:flex;flex-wrap:wrap;gap:1rem 2.5rem;margin:0}dt{color:#666;font-size:.8rem}dd{margin:0;font-size:1.15rem}
 @media (prefers-color-scheme:dark){body{color:#ddd;background:#181818}th,td{border-color:#444}dt{color:#aaa}}
@@ -57,7 +57,7 @@ def _headline(report: dict[str, Any]) -> str:
         "CPU hours": f"{told['cpu_h']:,.2f}",
         "GPU hours": f"{told['gpu_h']:,.2f}",
         "machines": span(told["money"], report["currency"]),
-        "energy": span(told["kwh"], "kWh"),
+        "energy": f"{watt_hours(told['kwh'])} Wh" if told["kwh"] else "unknown",
         "electricity": span(told["operational_g"], "g CO2e"),
         "making the machines": span(told["embodied_g"], "g CO2e"),
     }
@@ -102,12 +102,18 @@ def _sums(report: dict[str, Any]) -> str:
 
 
 def _units(report: dict[str, Any]) -> str:
-    measures = ("kwh", "operational_g", "embodied_g", "money")
+    measures = ("operational_g", "embodied_g", "money")
     rows = [
-        (u["unit"], f"{u['count']:,.6g}", f"{u['cpu_h'] * 3600:,.3g}", *(span(u[name]) for name in measures))
+        (
+            u["unit"],
+            f"{u['count']:,.6g}",
+            f"{u['cpu_h'] * 3600:,.3g}",
+            watt_hours(u["kwh"]),
+            *(span(u[name]) for name in measures),
+        )
         for u in report["units"]
     ]
-    head = ("per", "how many", "CPU s", "kWh", "g CO2e electricity", "g CO2e making", report["currency"])
+    head = ("per", "how many", "CPU s", "Wh", "g CO2e electricity", "g CO2e making", report["currency"])
     return _table(head, rows) if rows else ""
 
 
@@ -117,10 +123,13 @@ def _naive(rows: list[dict[str, Any]]) -> str:
 
 
 def _elsewhere(report: dict[str, Any]) -> str:
-    measures = ("on_demand", "spot", "kwh", "operational_g", "embodied_g", "co2e_g")
-    rows = [(w["region"], w["family"], *(span(w[name]) for name in measures)) for w in report["what_if"]]
-    prices = (f"{report['currency']} on demand", f"{report['currency']} Spot")
-    head = ("region", "family", *prices, "kWh", "g CO2e electricity", "g CO2e making", "g CO2e")
+    prices, grams = ("on_demand", "spot"), ("operational_g", "embodied_g", "co2e_g")
+    rows = [
+        (w["region"], w["family"], *(span(w[n]) for n in prices), watt_hours(w["kwh"]), *(span(w[n]) for n in grams))
+        for w in report["what_if"]
+    ]
+    markets = (f"{report['currency']} on demand", f"{report['currency']} Spot")
+    head = ("region", "family", *markets, "Wh", "g CO2e electricity", "g CO2e making", "g CO2e")
     said = "Equal run times on every processor, perfectly packed machines. Prices only where a table tells them."
     return f"<p>{said}</p>{_table(head, rows)}" if rows else ""
 
@@ -137,11 +146,13 @@ def _machines(report: dict[str, Any]) -> str:
 
 def _kept(report: dict[str, Any]) -> str:
     moved, kept = report["traffic"], report["storage"]
-    rows = [("read over networks", span([moved["gb"]] * 2, "GB"), span(moved["kwh"]), span(moved["operational_g"]))]
+    rows = [
+        ("read over networks", span([moved["gb"]] * 2, "GB"), watt_hours(moved["kwh"]), span(moved["operational_g"]))
+    ]
     if kept:
         words = f"{span([kept['gb']] * 2, 'GB')} for {kept['days']:,.0f} days"
-        rows.append(("kept", words, span(kept["kwh"]), span(kept["operational_g"])))
-    return "<p>Not in the sums above.</p>" + _table(("", "", "kWh", "g CO2e"), rows)
+        rows.append(("kept", words, watt_hours(kept["kwh"]), span(kept["operational_g"])))
+    return "<p>Not in the sums above.</p>" + _table(("", "", "Wh", "g CO2e"), rows)
 
 
 def _constants(report: dict[str, Any]) -> str:
@@ -154,15 +165,13 @@ def _table(
 ) -> str:
     """A table; with `words`, the last column is text that wraps."""
 
-    def cells(row: Sequence[str]) -> str:
-        last = len(row) - 1
-        return "".join(
-            f'<td class="words">{escape(str(cell))}</td>'
-            if words and index == last
-            else f"<td>{escape(str(cell))}</td>"
-            for index, cell in enumerate(row)
-        )
+    def cells(kind: str, row: Sequence[str]) -> str:
+        last = len(row) - 1 if words else None
+        marks = (' class="words"' if index == last else "" for index in range(len(row)))
+        return "".join(f"<{kind}{mark}>{escape(str(cell))}</{kind}>" for mark, cell in zip(marks, row, strict=True))
 
-    top = "".join(f"<th>{escape(name)}</th>" for name in head)
-    body = [f"<tr>{cells(row)}</tr>" for row in rows] + [f'<tr class="sum">{cells(row)}</tr>' for row in sums]
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+    body = [f"<tr>{cells('td', row)}</tr>" for row in rows] + [
+        f'<tr class="sum">{cells("td", row)}</tr>' for row in sums
+    ]
+    top = f"<thead><tr>{cells('th', head)}</tr></thead>"
+    return f'<div class="wide"><table>{top}<tbody>{"".join(body)}</tbody></table></div>'

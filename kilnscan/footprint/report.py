@@ -122,6 +122,12 @@ def _notes(parts: list[Footprint], facts: Facts, assumed: Assumptions) -> list[s
             f"{generic} jobs ran on machines of no known kind: watts are those of servers in general, and what making "
             "the machine emitted is not known. Name a comparable EC2 type to have it (`instance`)."
         )
+    low, high = (sum(getattr(part.machine_h, end) for part in parts) for end in ("low", "high"))
+    if high > low * 1.005:
+        notes.append(
+            f"Jobs asked for {low / high:.0%} of their machines while any of them ran there: low ends count that, high "
+            "ends the whole machine."
+        )
     proxies = sorted({f"{p.machine.name.partition('.')[0]} ({p.machine.proxy})" for p in parts
                       if p.machine and p.machine.name and p.machine.proxy})  # fmt: skip
     if proxies:

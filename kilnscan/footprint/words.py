@@ -40,6 +40,11 @@ def table_words(report: dict[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def watt_hours(kwh: list[float] | None) -> str:
+    """Energy as tables show it."""
+    return span(kwh and [1000 * end for end in kwh])
+
+
 def span(pair: list[float] | None, unit: str = "") -> str:
     """A range in words; `unknown` if there is none."""
     if pair is None:
@@ -62,7 +67,7 @@ def row_of(told: dict[str, Any]) -> tuple[str, ...]:
         f"{told['wall_h']:.3f}",
         f"{told['cpu_h']:.3f}",
         f"{told['gpu_h']:.3f}" if told["gpu_h"] else "",
-        span(told["kwh"]),
+        watt_hours(told["kwh"]),
         span(told["operational_g"]),
         span(told["embodied_g"]),
         span(told["money"]),
@@ -71,7 +76,7 @@ def row_of(told: dict[str, Any]) -> tuple[str, ...]:
 
 def head_of(report: dict[str, Any]) -> tuple[str, ...]:
     """The columns of `row_of`."""
-    return ("jobs", "hours", "CPU h", "GPU h", "kWh", "g CO2e electricity", "g CO2e making", report["currency"])
+    return ("jobs", "hours", "CPU h", "GPU h", "Wh", "g CO2e electricity", "g CO2e making", report["currency"])
 
 
 def _sums(report: dict[str, Any]) -> str:
@@ -82,18 +87,18 @@ def _sums(report: dict[str, Any]) -> str:
 
 
 def _per_unit(report: dict[str, Any]) -> str:
-    rows = [(f"per {unit['unit']}", span(unit["kwh"]), span(unit["co2e_g"]), span(unit["money"]))
+    rows = [(f"per {unit['unit']}", watt_hours(unit["kwh"]), span(unit["co2e_g"]), span(unit["money"]))
             for unit in report["units"]]  # fmt: skip
-    return align([("", "kWh", "g CO2e", report["currency"]), *rows]) if rows else ""
+    return align([("", "Wh", "g CO2e", report["currency"]), *rows]) if rows else ""
 
 
 def _elsewhere(report: dict[str, Any]) -> str:
     rows = [
-        (w["region"], w["family"], span(w["on_demand"]), span(w["spot"]), span(w["kwh"]), span(w["co2e_g"]))
+        (w["region"], w["family"], span(w["on_demand"]), span(w["spot"]), watt_hours(w["kwh"]), span(w["co2e_g"]))
         for w in report["what_if"]
     ]
     currency = report["currency"]
-    head = ("region", "family", f"{currency} on demand", f"{currency} Spot", "kWh", "g CO2e")
+    head = ("region", "family", f"{currency} on demand", f"{currency} Spot", "Wh", "g CO2e")
     return "The same jobs elsewhere, perfectly packed:\n" + align([head, *rows]) if rows else ""
 
 

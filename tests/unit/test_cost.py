@@ -2,7 +2,9 @@
 
 import json
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from kilnscan.config import load_config
 from kilnscan.cost import cost_report, jobs_of
@@ -49,6 +51,13 @@ def test_earlier_attempts_are_lost_or_done_again():
 def test_a_poor_record_is_a_poor_job():
     poor = {"rule": "x", "state": "done", "started": "yesterday", "wall_s": 1.0, "machine": None, "read_bytes": None}
     assert list(jobs_of([poor])) == [Job("x", 1.0)]
+
+
+@pytest.mark.parametrize("nonsense", ["1", None, -1.0, float("nan"), float("inf"), [1]])
+def test_times_that_are_none_are_no_job_and_other_amounts_are_unknown(nonsense):
+    assert list(jobs_of([record(wall_s=1.0) | {"wall_s": nonsense}])) == []
+    (job,) = jobs_of([record(cpu_s=nonsense, asked_mb=nonsense)])
+    assert job.cpu_s is None and job.mem_gib is None
 
 
 def test_imagery_of_everything_costs_its_area_and_ours_what_is_planned():
@@ -104,6 +113,19 @@ def test_the_report_reads_a_region_from_its_folder(tmp_path):
     assert [(unit["unit"], unit["count"]) for unit in report["units"]] == [("1,000 km2 screened", 0.5)]
     assert report["traffic"]["gb"] == 4 and report["storage"]["days"] == 10
     assert report["traffic"]["operational_g"] == pytest.approx([0, 0.004 * 350.861], rel=1e-4)  # the jobs' only region
+
+
+def test_the_report_reads_a_region_from_s3(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="bucket")
+        s3.put_object(Bucket="bucket", Key="p/results/x/jobs/a/screen.json", Body=json.dumps(record(km2=500.0)))
+        settings = load_config(CONFIG | {"footprint": {"retention_days": 10}})
+        report = cost_report("s3://bucket/p/results/x", settings, 500.0, 0.0)
+    assert report["total"]["jobs"] == 1 and report["storage"]["gb"] > 0
 
 
 def test_an_empty_folder_is_a_report_of_nothing(tmp_path):
