@@ -56,6 +56,7 @@ class Facts:
     constants: dict[str, Range] = field(init=False)
     grid: dict[str, Range] = field(init=False)
     _tables: dict[str, list[dict[str, str]]] = field(init=False, repr=False)
+    _known: dict[str, Machine | None] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         names = ("instances", "power", "embodied", "grid_intensity", "footprint")
@@ -78,6 +79,11 @@ class Facts:
 
     def machine(self, name: str) -> Machine | None:
         """A kind of machine by its name, in proportion where another size of its family is known; None: unknown."""
+        if name not in self._known:
+            self._known[name] = self._machine(name)
+        return self._known[name]
+
+    def _machine(self, name: str) -> Machine | None:
         family, _, size = name.partition(".")
         priced = self._priced(name)
         made = next((row for row in self._tables["embodied"] if row["family"] == family), None)

@@ -83,13 +83,22 @@ def what_if(
     """
     plain = [job for job in jobs if not (job.instance and (machine := facts.machine(job.instance)) and machine.gpu)]
     bare = [replace(job, instance="", region="", node="") for job in plain]
+    taken = {family: total(footprints(bare, facts, Assumptions(f"{family}.{size}", idle=False))) for family in families}
     rows = []
     for region in regions:
-        for family in families:
-            machine, known = f"{family}.{size}", region in set(priced)
-            market = [total(footprints(bare, facts, Assumptions(machine, spot, region, idle=False))).told()
-                      for spot in (False, True)]  # fmt: skip
-            costs = [sums["money"] if known else None for sums in market]
-            rows.append({"region": region, "family": family, "on_demand": costs[0], "spot": costs[1]}
-                        | {name: market[0][name] for name in MEASURES if name != "money"})  # fmt: skip
+        for family, sums in taken.items():
+            machine, grid, known = facts.machine(f"{family}.{size}"), facts.grid.get(region), region in set(priced)
+            prices = [machine.price(spot) if machine and known else None for spot in (False, True)]
+            operational = sums.kwh * grid if sums.kwh and grid else None
+            both = operational + sums.embodied_g if operational and sums.embodied_g else None
+            ranges = {
+                "on_demand": prices[0] and prices[0] * sums.machine_h,
+                "spot": prices[1] and prices[1] * sums.machine_h,
+                "kwh": sums.kwh,
+                "operational_g": operational,
+                "embodied_g": sums.embodied_g,
+                "co2e_g": both,
+            }
+            told = {name: value and value.pair() for name, value in ranges.items()}
+            rows.append({"region": region, "family": family} | told)
     return rows

@@ -122,7 +122,9 @@ def test_the_report_reads_a_region_from_s3(monkeypatch):
     with mock_aws():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="bucket")
-        s3.put_object(Bucket="bucket", Key="p/results/x/jobs/a/screen.json", Body=json.dumps(record(km2=500.0)))
+        s3.put_object(
+            Bucket="bucket", Key="p/results/x/jobs/a/screen.json", Body=json.dumps(record(km2=500.0, reason="x" * 5000))
+        )
         settings = load_config(CONFIG | {"footprint": {"retention_days": 10}})
         report = cost_report("s3://bucket/p/results/x", settings, 500.0, 0.0)
     assert report["total"]["jobs"] == 1 and report["storage"]["gb"] > 0
