@@ -7,6 +7,7 @@
     snakemake paper --configfile ...               a paper whose every number comes from the run, and its archive
     snakemake audit --configfile ...               what the screen loses, from a sample of the land it rejects
     snakemake status --configfile ...              how far a run is; while it runs, add --nolock
+    snakemake footprint --configfile ...           what it cost: hours, money, energy, CO2e; against a naive design
     snakemake review --configfile ...              windows for people to look at; review_answers reads what they said
 
 The unit is a tile; it passes through tiles > scenes > screen > candidates > imagery > detect. Then one atlas is made
@@ -60,6 +61,7 @@ include: "rules/audit.smk"
 include: "rules/review.smk"
 include: "rules/train.smk"
 include: "rules/status.smk"
+include: "rules/footprint.smk"
 
 
 rule all:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from kilnscan.config_footprint import Footprint
 from kilnscan.config_impact import Areas, Emissions, Exposure, GroundReports, Map, Public, Siting, Source
 from kilnscan.config_paper import Paper
 from kilnscan.config_parts import Day, Name, Paths, Section, files_named, is_remote
@@ -571,6 +572,7 @@ class Config(Section):
     map: Map = Field(default_factory=Map)
     public: Public | None = None
     paper: Paper | None = None
+    footprint: Footprint = Footprint()
     landscape: Landscape | None = None
     train: Training | None = None
 

@@ -17,7 +17,7 @@ from kilnscan.files import write_text
 
 SECTIONS = (
     *("tiling", "screen", "imagery", "plan", "detect", "atlas", "audit", "review"),
-    *("exposure", "emissions", "siting", "map"),
+    *("exposure", "emissions", "siting", "map", "footprint"),
 )
 """Sections that hold without being given."""
 ASKED = ("reference", "areas", "sources", "ground_reports", "public", "paper", "train")

@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 
+from kilnscan.footprint.sizes import right_size
 from kilnscan.instances import cost_usd
 from kilnscan.records import seconds_known
 
@@ -26,8 +27,6 @@ IDLE = timedelta(minutes=5)
 """Where no job runs for so long, the run itself is taken not to go on. Either way there is no end to expect."""
 SILENT_S, S3_SILENT_S = 120, 900
 """A job that says `running` and has not renewed its record for so long is taken for lost (see records.PULSE_S)."""
-SPARE, SNAKEMAKE_MB, ROUND_MB = 1.25, 300, 256
-"""Memory that is enough: the largest peak and a quarter more, Snakemake's own in a cluster's job, rounded up."""
 
 
 def read_records(place: str) -> list[Job]:
@@ -208,32 +207,6 @@ def _sizes(jobs: list[Job]) -> str:
             rows.append((rule, *(str(size[name]) for name in ("asked_mb", "peak_mb", "enough_mb", "threads", "busy")),
                          size["advice"]))  # fmt: skip
     return f"What jobs asked for and used:\n{_table(rows)}" if len(rows) > 1 else ""
-
-
-def right_size(done: list[Job]) -> dict[str, Any] | None:
-    """What the finished jobs of one rule asked for and used, and an advice; None if nothing is known.
-
-    `enough_mb` is what would do for the largest peak; `busy` the most cores that a job kept busy over 10 s or longer.
-    """
-    measured = [job for job in done if job.get("asked_mb") and job.get("peak_mb")]
-    if not measured:
-        return None
-    asked = max(job["asked_mb"] for job in measured)
-    peak = max(job["peak_mb"] for job in measured)
-    enough = -(-int(peak * SPARE + SNAKEMAKE_MB) // ROUND_MB) * ROUND_MB
-    long = [job for job in measured if job["wall_s"] >= 10]
-    busy = max((job["cpu_s"] / job["wall_s"] for job in long), default=None)
-    threads = max(job["threads"] for job in measured)
-    advice = []
-    if peak > asked:
-        advice.append("asks for too little memory")
-    elif enough < asked / 2:
-        advice.append("asks for too much memory")
-    if busy is not None and threads > 1 and busy < threads / 2:
-        advice.append("asks for too many threads")
-    shown = "" if busy is None else f"{busy:.1f}"
-    return {"asked_mb": asked, "peak_mb": peak, "enough_mb": enough, "threads": threads, "busy": shown,
-            "advice": ", ".join(advice)}  # fmt: skip
 
 
 def _name(job: Job) -> str:

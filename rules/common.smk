@@ -116,7 +116,7 @@ def code_of(script):
 def closing_words():
     """What a run ends with: where the results are and how to look at them."""
     results = Path("results") / settings.region.name
-    if "status" in workflow.dag_settings.targets:
+    if {"status", "footprint"} & set(workflow.dag_settings.targets):
         return ""
     if storage_prefix():
         there = f"{storage_prefix()}/{results}"
@@ -145,6 +145,12 @@ def record_places():
     made = [] if seed is None else [f"results/landscape/{seed}/jobs"]
     root = f"{storage_prefix()}/" if storage_prefix() else ""
     return [root + place for place in (*made, f"results/{settings.region.name}/jobs")]
+
+
+def region_folder():
+    """Where this region's results are, on disk or in S3."""
+    root = f"{storage_prefix()}/" if storage_prefix() else ""
+    return f"{root}results/{settings.region.name}"
 
 
 def expected_jobs():
@@ -189,6 +195,7 @@ UNPUBLISHED = {
     "review": True,
     "plan": True,
     "paper": True,
+    "footprint": True,
     "ground_reports": True,
     "imagery": {"budget", "requests_per_second"},
 }

@@ -23,6 +23,7 @@ RULES = {name for path in (ROOT / "rules").glob("*.smk") for name in RULE.findal
     "audit",
     "plan",
     "status",
+    "footprint",
 }  # these only collect, or print
 CLUSTERS = ("pcluster", "batch", "basic-batch")
 JOB_CORES = 4
