@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 
 from kilnscan.config_impact import Areas, Emissions, Exposure, GroundReports, Map, Public, Siting, Source
 from kilnscan.config_parts import Day, Name, Paths, Section, files_named, is_remote
+from kilnscan.config_sure import Estimate, Inventories, Reconcile
 from kilnscan.errors import ConfigError
 
 RGB = ["B04", "B03", "B02"]
@@ -555,6 +556,9 @@ class Config(Section):
     atlas: Atlas = Atlas()
     audit: Audit = Audit()
     review: Review = Review()
+    estimate: Estimate = Estimate()
+    inventories: Inventories = Field([], description="Lists of kilns that others made, to reconcile with.")
+    reconcile: Reconcile = Reconcile()
     reference: Reference | None = None
     exposure: Exposure = Exposure()
     areas: Areas | None = None

@@ -23,7 +23,7 @@ def default_yaml() -> str:
         for key, field in list(section.model_fields.items())[1:]:
             value = "(needed)" if field.is_required() else json.dumps(field.default)
             lines += [f"#   # {field.description}", f"#   {key}: {value}"]
-    for name in ("tiling", "screen", "imagery", "plan", "detect", "atlas", "audit", "review"):
+    for name in ("tiling", "screen", "imagery", "plan", "detect", "atlas", "audit", "review", "estimate", "reconcile"):
         section = Config.model_fields[name].annotation
         lines += ["", f"# {section.__doc__}", f"{name}:"]
         for key, field in section.model_fields.items():

@@ -77,6 +77,10 @@ try:
     check_files("siting", [settings.siting.rules, *settings.siting.files])
     for source in settings.sources:
         check_files("sources", source.files or [source.path])
+    check_files("estimate", settings.estimate.files)
+    for inventory in settings.inventories:
+        check_files("inventories", inventory.files or [inventory.path])
+        check_files("inventories.covers", inventory.covered)
     for reports in settings.ground_reports:
         check_files("ground_reports", reports.files or [reports.path])
         check_files("ground_reports", filter(None, [reports.review, reports.key]))
@@ -182,6 +186,9 @@ UNPUBLISHED = {
     "review": True,
     "plan": True,
     "ground_reports": True,
+    "estimate": True,
+    "inventories": True,
+    "reconcile": True,
     "imagery": {"budget", "requests_per_second"},
 }
 """Parts of the configuration that no product depends on."""
@@ -322,6 +329,15 @@ def impact_files():
 def source_files():
     """Tables of other sources of pollution."""
     return [file for source in settings.sources for file in source.files]
+
+
+def inventory_files():
+    """Tables of other inventories, and the land that they claim to cover."""
+    return [
+        file
+        for inventory in settings.inventories
+        for file in (*inventory.files, *inventory.covered)
+    ]
 
 
 def report_files():
