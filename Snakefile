@@ -5,6 +5,7 @@
     snakemake plan --configfile ...                what the imagery would cost, before any is acquired
     snakemake train --configfile ...               models from labelled regions
     snakemake audit --configfile ...               what the screen loses, from a sample of the land it rejects
+    snakemake estimate --configfile ...            how many kilns there are, and how sure that is
     snakemake status --configfile ...              how far a run is; while it runs, add --nolock
     snakemake review --configfile ...              windows for people to look at; review_answers reads what they said
 
@@ -54,6 +55,7 @@ include: "rules/evaluate.smk"
 include: "rules/publish.smk"
 include: "rules/audit.smk"
 include: "rules/review.smk"
+include: "rules/estimate.smk"
 include: "rules/train.smk"
 include: "rules/status.smk"
 

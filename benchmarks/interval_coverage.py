@@ -30,6 +30,7 @@ class Setting:
 
     @property
     def size(self) -> np.ndarray:
+        """Chips by stratum."""
         return np.array([sum(kinds) for kinds in self.kinds], float)
 
     @property
@@ -40,6 +41,7 @@ class Setting:
 
     @property
     def truth(self) -> int:
+        """Kilns in all."""
         return sum(number * chips for kinds in self.kinds for number, chips in enumerate(kinds))
 
 

@@ -331,13 +331,23 @@ def source_files():
     return [file for source in settings.sources for file in source.files]
 
 
+def estimate_files():
+    """Files that people brought or filled in for the estimate."""
+    return [
+        *settings.estimate.files,
+        *filter(None, [settings.audit.answers]),
+        *(settings.areas.files if settings.areas else []),
+        *(settings.reference.files if settings.reference else []),
+    ]
+
+
 def inventory_files():
     """Tables of other inventories, and the land that they claim to cover."""
     return [
         file
         for inventory in settings.inventories
         for file in (*inventory.files, *inventory.covered)
-    ]
+    ] + (settings.areas.files if settings.areas else [])
 
 
 def report_files():
