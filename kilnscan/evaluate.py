@@ -5,6 +5,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import shapely
+from scipy.stats import t
 
 from kilnscan.box_accuracy import average_precision, type_accuracy
 from kilnscan.errors import VectorError
@@ -47,6 +48,21 @@ def share(successes: int, trials: int) -> dict[str, Any]:
     """A share as the evaluation tells it: value (None without trials), what of what, 95 % interval."""
     value = round(successes / trials, 4) if trials else None
     return {"value": value, "of": [successes, trials], "ci95": wilson(successes, trials)}
+
+
+def next_region(shares: list[float]) -> dict[str, float | None]:
+    """What figures (0 to 1) of regions left out of training say of the next one: mean, least, and 95 % limits.
+
+    The limits are those of Student's prediction of one further value (regions count, not kilns): None of fewer than two
+    regions, and wide of few.
+    """
+    values, n = np.array(shares, float), len(shares)
+    told: dict[str, float | None] = {"mean": round(float(values.mean()), 3), "least": round(float(values.min()), 3)}
+    if n < 2:
+        return told | {"low": None, "high": None}
+    half = t.ppf(0.975, n - 1) * values.std(ddof=1) * np.sqrt(1 + 1 / n)
+    ends = np.clip([values.mean() - half, values.mean() + half], 0, 1)
+    return told | dict(zip(("low", "high"), ends.round(3).tolist(), strict=True))
 
 
 def evaluate(
