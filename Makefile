@@ -11,7 +11,8 @@ LOCK := -c requirements.lock
 
 .PHONY: demo test env dev-env train-env lint format lock site countries clean delhi kill-test planning \
 	test-slurm test-batch check-infra image image-arm64 image-gpu review-round screen-accuracy \
-	bench-composite bench-screen bench-orders bench-merge bench-detect bench-emissions bench-siting bench-map
+	bench-composite bench-screen bench-orders bench-merge bench-detect bench-emissions bench-siting bench-map \
+	interval-coverage bench-inventories
 
 demo: env
 	$(BIN)/snakemake
@@ -149,6 +150,14 @@ bench-emissions: env
 # siting rules on real kilns and 500,000 schools: make bench-siting DATA=/where/the/data/is
 bench-siting: env
 	$(BIN)/python benchmarks/siting.py $(DATA)
+
+# do 95 % intervals hold 95 %? coverage and width in simulated regions (10 s of CPU)
+interval-coverage: env
+	$(BIN)/python benchmarks/interval_coverage.py
+
+# real inventories side by side: make bench-inventories DATA=/where/the/data/is
+bench-inventories: env
+	$(BIN)/python benchmarks/reconcile_inventories.py $(DATA)
 
 # the map with 100,000 kilns and a million candidates beside GeoJSON (half an hour, 3 GB, needs Debian's Chromium)
 bench-map: dev-env

@@ -14,7 +14,7 @@ import numpy as np
 
 from kilnscan import intervals
 
-DRAWS, AGAIN = 4000, 300
+DRAWS, AGAIN, ANY = 4000, 300, 300
 AUDIT = (100_000, 30_000, 3_000, 1_000, 500)
 """Chips in strata such as those of the audit: nothing seen, something seen, three bands of candidates."""
 
@@ -76,7 +76,7 @@ LANDS = [
 METHODS = ("normal", "log-normal", "Fay-Feuer", "bootstrap", "kilnscan", "kilnscan, clusters unknown")
 
 
-def land(setting: Setting, draws: int, rng: np.random.Generator) -> dict[str, tuple[float, float]]:
+def land(setting: Setting, draws: int, rng: np.random.Generator, again: int = AGAIN) -> dict[str, tuple[float, float]]:
     """Coverage and mean width of each interval."""
     looked = np.array(setting.sample, float)
     strata = [
@@ -92,7 +92,7 @@ def land(setting: Setting, draws: int, rng: np.random.Generator) -> dict[str, tu
         "normal": intervals.normal(size, looked, total, squares, fresh),
         "log-normal": intervals.lognormal(size, looked, total, squares, fresh),
         "Fay-Feuer": intervals.poisson_gamma(size, looked, total),
-        "bootstrap": intervals.bootstrap(size, looked, kinds, AGAIN, rng),
+        "bootstrap": intervals.bootstrap(size, looked, kinds, again, rng),
         "kilnscan": intervals.gamma(size, looked, total, squares, fresh, setting.together),
         "kilnscan, clusters unknown": intervals.gamma(size, looked, total, squares, fresh),
     }
@@ -133,6 +133,18 @@ def whole(bands: list[tuple[int, int, int]], setting: Setting, draws: int, rng: 
     }
 
 
+def at_random(rng: np.random.Generator) -> Setting:
+    """A region of one to five strata of any size, rate and crowding, and a sample of 20 to 1,000 chips of each."""
+    size = [int(10 ** rng.uniform(1.5, 5)) for _ in range(rng.integers(1, 6))]
+    holding = []
+    for chips in size:
+        some = int(min(0.3 * chips, rng.poisson(10 ** rng.uniform(-0.5, 2.2))))
+        more = some - int(some * (1 - rng.choice([0, 0.1, 0.3])))
+        holding.append((some - more, more // 2, more - more // 2))
+    looked = tuple(int(min(chips, max(20, 10 ** rng.uniform(1.3, 3)))) for chips in size)
+    return Setting("any", region(tuple(size), *holding), looked)
+
+
 WHOLES = [
     ("1,000 kilns, .90 true, 100 checked", [(300, 230, 40), (400, 370, 30), (300, 298, 30)], LANDS[8]),
     ("1,000 kilns, .90 true, 300 checked", [(300, 230, 100), (400, 370, 100), (300, 298, 100)], LANDS[9]),
@@ -157,6 +169,13 @@ def main() -> None:
         truth = sum(true for _, true, _ in bands) + setting.truth
         cells = " | ".join(f"{row[name][0]:.3f} ({row[name][1]:,.0f})" for name in ("normal", "kilnscan"))
         print(f"| {name}; {setting.name} | {truth} | {cells} |")
+    held = {name: [] for name in METHODS}
+    for _ in range(ANY):
+        for name, (share, _width) in land(at_random(rng), 2000, rng, again=100).items():
+            held[name].append(share)
+    print(f"\n| coverage in {ANY} settings at random | {' | '.join(METHODS)} |\n|---|{'---|' * len(METHODS)}")
+    for words, of in (("least", np.min), ("median", np.median), ("settings below .95", lambda h: (h < 0.95).sum())):
+        print(f"| {words} | {' | '.join(f'{of(np.array(held[name])):.3g}' for name in METHODS)} |")
     print(f"\n{draws} draws each, {time.process_time() - began:.0f} s of CPU")
 
 

@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaln
 
+from kilnscan.intervals import share
+
 Z95 = 1.959964
 SMALL = 7  # places common to two lists below which Chapman's estimate is biased (Seber 1982, 3.1)
+COPIED = 10  # kilns that two lists have at the same metre: more are no chance
 MOST_LISTS = 6
 STEPS = 200
 
@@ -40,13 +43,20 @@ def _with_interval(seen: int, unseen: float, variance: float) -> Total:
 
 
 def chapman(first: int, second: int, both: int) -> Total | None:
-    """Chapman (1951), with the variance of Seber (1970; 1982, 3.1); None if no kiln is in both lists."""
+    """Chapman (1951), with the variance of Seber (1970; 1982, 3.1); None if no kiln is in both lists.
+
+    Where one list holds all of the other that variance is 0; then the upper limit follows from how surely it does
+    (Clopper and Pearson).
+    """
     if not both:
         return None
     value = (first + 1) * (second + 1) / (both + 1) - 1
     variance = (first + 1) * (second + 1) * (first - both) * (second - both) / ((both + 1) ** 2 * (both + 2))
     seen = first + second - both
-    return _with_interval(seen, value - seen, variance)
+    if both < min(first, second):
+        return _with_interval(seen, value - seen, variance)
+    low, _ = share(np.array(both), np.array(both), np.array(1.0))  # one list holds all of the other
+    return Total(float(seen), float(seen), seen / float(low))
 
 
 def chao(lists: np.ndarray, number: int) -> Total | None:
@@ -148,7 +158,7 @@ def doubts(had: np.ndarray, names: list[str], agreement: list[dict[str, Any]]) -
     ]
     for entry in agreement:
         (one, other), both = entry["lists"], entry["both"]
-        if both and entry["identical"] > 0.05 * both:
+        if entry["identical"] > max(COPIED, both / 10):
             said.append(
                 f"{one} and {other} have {entry['identical']} of {both} common kilns at the same metre: one was made "
                 "from the other, and the two say less than two lists."

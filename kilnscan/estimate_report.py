@@ -153,7 +153,7 @@ def _reference(
                 name: value,
                 "precision": _shares(ours[ours[name] == value]),
                 "recall": _shares(theirs[theirs[name] == value]),
-                "few": min((ours[name] == value).sum(), (theirs[name] == value).sum()) < few,
+                "few": bool(min((ours[name] == value).sum(), (theirs[name] == value).sum()) < few),
             }
             for value in values
         ]

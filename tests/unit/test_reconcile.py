@@ -127,7 +127,15 @@ def test_chapmans_estimate_is_that_of_the_textbook():
     assert 300 < told.low < told.value < told.high
     assert chapman(10, 10, 0) is None
     same = chapman(10, 10, 10)
-    assert (same.value, same.low, same.high) == (10, 10, 10)
+    assert (same.value, same.low, same.high) == (10, 10, pytest.approx(10 / 0.025**0.1))
+
+
+def test_lists_that_share_positions_to_the_metre_are_called_copies():
+    lists = {name: kilns(*((80 + k / 100, 25) for k in range(20))) for name in "ab"}
+    table = reconcile(lists, 50)
+    had, pairs = np.ones((20, 2), bool), agreement(table, lists)
+    assert any("one was made from the other" in sentence for sentence in doubts(had, ["a", "b"], pairs))
+    assert "lower bound" in doubts(had, ["a", "b"], [])[0]
 
 
 def test_chaos_bound_needs_three_lists_and_grows_with_places_seen_once():
