@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kilnscan import intervals
+from kilnscan.capture import chapman, loglinear
 
 DRAWS, AGAIN, ANY = 4000, 300, 300
 AUDIT = (100_000, 30_000, 3_000, 1_000, 500)
@@ -72,6 +73,7 @@ LANDS = [
     Setting("small area, half of it looked at, 100", region((200,), (6, 1)), (100,)),
     Setting("small area, nine tenths looked at, 180", region((200,), (6, 1)), (180,)),
     Setting("no kiln at all, 400", region(AUDIT, *[(0,)] * 5), (180, 130, 40, 25, 25)),
+    Setting("tiny area, 5 kilns, 3 of them in one chip, 91 of 100", region((100,), (2, 0, 1)), (91,)),
 ]
 METHODS = ("normal", "log-normal", "Fay-Feuer", "bootstrap", "kilnscan", "kilnscan, clusters unknown")
 
@@ -154,10 +156,30 @@ WHOLES = [
 ]
 
 
+LISTS = (
+    ("three that know nothing of each other, having .6, .5 and .4 of the kilns", (0.6, 0.5, 0.4), 0.0),
+    ("having .5, .5, .3; the third copies four fifths of the first", (0.5, 0.5, 0.3), 0.8),
+)
+
+
+def captured(rates: tuple[float, ...], copied: float, rng: np.random.Generator) -> tuple[float, float]:
+    """How often intervals of all kilns hold the truth, from lists that have shares `rates` of them."""
+    held = np.zeros(2)
+    for _ in range(300):
+        had = rng.random((2000, 3)) < rates
+        had[:, 2] |= had[:, 0] & (rng.random(2000) < copied)
+        two = chapman(int(had[:, 0].sum()), int(had[:, 1].sum()), int((had[:, 0] & had[:, 1]).sum())).told()
+        three = loglinear(had[had.any(axis=1)])
+        held += [told["ci95"][0] <= 2000 <= told["ci95"][1] for told in (two, three)]
+    return tuple(held / 300)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=DRAWS)
-    draws, rng, began = parser.parse_args().draws, np.random.default_rng(0), time.process_time()
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    draws, rng, began = arguments.draws, np.random.default_rng(arguments.seed), time.process_time()
     print(f"| land looked at | kilns | {' | '.join(METHODS)} |\n|---|---|{'---|' * len(METHODS)}")
     for setting in LANDS:
         row = land(setting, draws, rng)
@@ -176,6 +198,9 @@ def main() -> None:
     print(f"\n| coverage in {ANY} settings at random | {' | '.join(METHODS)} |\n|---|{'---|' * len(METHODS)}")
     for words, of in (("least", np.min), ("median", np.median), ("settings below .95", lambda h: (h < 0.95).sum())):
         print(f"| {words} | {' | '.join(f'{of(np.array(held[name])):.3g}' for name in METHODS)} |")
+    print("\n| lists of 2,000 kilns, 300 times | Chapman, first two | log-linear |\n|---|---|---|")
+    for words, rates, copied in LISTS:
+        print(f"| {words} | {' | '.join(f'{share:.3f}' for share in captured(rates, copied, rng))} |")
     print(f"\n{draws} draws each, {time.process_time() - began:.0f} s of CPU")
 
 
