@@ -6,6 +6,7 @@
     snakemake train --configfile ...               models from labelled regions
     snakemake paper --configfile ...               a paper whose every number comes from the run, and its archive
     snakemake audit --configfile ...               what the screen loses, from a sample of the land it rejects
+    snakemake estimate --configfile ...            how many kilns there are, and how sure that is
     snakemake status --configfile ...              how far a run is; while it runs, add --nolock
     snakemake footprint --configfile ...           what it cost: hours, money, energy, CO2e; against a naive design
     snakemake review --configfile ...              windows for people to look at; review_answers reads what they said
@@ -59,6 +60,7 @@ include: "rules/publish.smk"
 include: "rules/paper.smk"
 include: "rules/audit.smk"
 include: "rules/review.smk"
+include: "rules/estimate.smk"
 include: "rules/train.smk"
 include: "rules/status.smk"
 include: "rules/footprint.smk"

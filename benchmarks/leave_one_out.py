@@ -16,6 +16,7 @@ from pathlib import Path
 import yaml
 
 from kilnscan.calibration import fit_calibration, places_of, write_calibration
+from kilnscan.evaluate import next_region
 from kilnscan.tables import read_table, read_vector
 
 ROOT = Path(__file__).parent.parent
@@ -60,7 +61,7 @@ def main() -> None:
         "| left out | kilns | in acquired area | area acquired | precision | recall | F1 at 50 m | AP50 | type right |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    places = {}
+    places, measured = {}, []
     for region in config["train"]["regions"]:
         file = ROOT / "results" / f"leave-out-{region['name']}.yaml"
         file.parent.mkdir(exist_ok=True)
@@ -83,6 +84,12 @@ def main() -> None:
         labels = region["labels"].replace("{data}", arguments.data or config["data"])
         found = read_table(result.with_name("detections.parquet"))
         places[region["name"]] = places_of(found, read_vector([labels], "labels"))
+        measured.append(json.loads(result.read_text(encoding="utf-8"))["atlas"])
+    lines.append("")
+    for name in ("precision", "recall", "f1"):
+        told = next_region([entry[name] if name == "f1" else entry[name]["value"] or 0 for entry in measured])
+        lines.append(f"{name} of a place never seen: mean {told['mean']}, least {told['least']}, ")
+        lines[-1] += f"95 % limits {told['low']} to {told['high']}"
     calibration = fit_calibration(places)
     write_calibration(ROOT / "results" / "models" / f"{config['train']['name']}-calibration.json", calibration)
     lines += ["", f"calibration: {calibration.model_dump_json()}"]

@@ -89,17 +89,17 @@ def draw(units: pd.DataFrame, threshold: float, size: int, seed: int) -> pd.Data
     weight = counts * np.sqrt(np.array(EXPECTED)[: len(counts)])
     share = np.floor(size * weight / max(weight.sum(), 1)).astype(int)
     wanted = np.minimum(counts, np.maximum(share, LEAST))
-    luck = _luck(units["epsg"].to_numpy(), units["i"].to_numpy(), units["j"].to_numpy(), seed)
+    lots = luck(units["epsg"].to_numpy(), units["i"].to_numpy(), units["j"].to_numpy(), seed)
     chosen = []
     for stratum, many in enumerate(wanted):
         members = np.flatnonzero(number == stratum)
-        chosen.append(members[np.argsort(luck[members], kind="stable")[:many]])
+        chosen.append(members[np.argsort(lots[members], kind="stable")[:many]])
     rows = np.concatenate(chosen) if chosen else np.empty(0, int)
     sample = units.iloc[rows].assign(stratum=number[rows])
     return sample.sort_values(["epsg", "j", "i"], ascending=[True, False, True]).reset_index(drop=True)
 
 
-def _luck(epsg: np.ndarray, i: np.ndarray, j: np.ndarray, seed: int) -> np.ndarray:
+def luck(epsg: np.ndarray, i: np.ndarray, j: np.ndarray, seed: int) -> np.ndarray:
     """A random 64-bit number for each chip, the same wherever it is drawn (splitmix64's mixing; Steele et al. 2014)."""
     value = np.full(len(i), seed, np.uint64)
     for part in (epsg, i, j):

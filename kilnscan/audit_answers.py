@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from kilnscan.errors import VectorError
+from kilnscan.files import read_json
 from kilnscan.lattice import chip_holding
 from kilnscan.merge import merge
-from kilnscan.tables import centres
+from kilnscan.tables import centres, read_table
 
 MOST_KILNS = 20  # in a square of 160 m
 
@@ -50,35 +51,62 @@ def only_seen(sample: pd.DataFrame, counts: list[int], imagery: list[dict]) -> l
     return [count if place in held else None for place, count in zip(places, counts, strict=True)]
 
 
+def sample_counts(
+    chips: list[dict], tables: list[str], imagery: list[str], settings: dict, answers: str | None
+) -> pd.DataFrame:
+    """The sampled chips (epsg, i, j, stratum) with the `kilns` found in each, None where nobody looked.
+
+    Counted by a person, if `answers` names a file, and else by the detector in the tiles' `tables` of detections,
+    whose records of `imagery` tell what there was to see; `settings` are those of the atlas.
+    """
+    sample = pd.DataFrame(chips, columns=["epsg", "i", "j", "stratum"])
+    if answers:
+        return sample.assign(kilns=pd.Series(read_answers(answers, sample), dtype=object))
+    counts = count_detections(sample, [read_table(path) for path in tables], settings["min_score"], settings)
+    seen = only_seen(sample, counts, [read_json(path) for path in imagery])
+    return sample.assign(kilns=pd.Series(seen, dtype=object))
+
+
 def read_answers(path: str | Path, sample: pd.DataFrame) -> list[int | None]:
     """Kilns that a person saw in each sampled chip, None where nothing was filled in.
 
     The file is review.csv with its column `kilns` filled in. Raises VectorError, naming row and column, if it is not.
     """
     wanted = [chip_id(*row) for row in sample[["epsg", "i", "j"]].itertuples(index=False)]
-    answers: dict[str, int | None] = dict.fromkeys(wanted)
+    return read_filled(path, dict.fromkeys(wanted, MOST_KILNS), "audit", "chip")
+
+
+def read_filled(path: str | Path, most: dict[str, int], section: str, what: str) -> list[int | None]:
+    """What a person filled in for each id of `most`, in its order: a number up to that, or None.
+
+    The file is a list of `section` with its column `kilns` filled in. Raises VectorError, naming row and column, if it
+    is not.
+    """
+    answers: dict[str, int | None] = dict.fromkeys(most)
     given: set[str] = set()
+    key = f"`{section}.answers`"
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             if not {"id", "kilns"} <= set(reader.fieldnames or ()):
-                raise VectorError(f"`audit.answers` {path} has no columns `id` and `kilns`: fill in review.csv.")
+                raise VectorError(f"{key} {path} has no columns `id` and `kilns`: fill in the list of the sample.")
             for number, row in enumerate(reader, start=2):
                 name, value = (row["id"] or "").strip(), (row["kilns"] or "").strip()
                 if name not in answers:
                     raise VectorError(
-                        f"`audit.answers` {path}, row {number}, column `id`: {name[:40]!r} is no chip of this sample; "
-                        "the sample changes with the threshold, the model and `audit.seed`."
+                        f"{key} {path}, row {number}, column `id`: {name[:40]!r} is no {what} of this sample; the "
+                        f"sample changes with the threshold, the models and `{section}.seed`."
                     )
                 if name in given:
-                    raise VectorError(f"`audit.answers` {path}, row {number}, column `id`: {name} stands there twice.")
+                    raise VectorError(f"{key} {path}, row {number}, column `id`: {name} stands there twice.")
                 given.add(name)
-                if value and not (len(value) <= 2 and value.isascii() and value.isdigit() and int(value) <= MOST_KILNS):
+                number_ = value.isascii() and value.isdigit() and len(value) <= 2
+                if value and not (number_ and int(value) <= most[name]):
                     raise VectorError(
-                        f"`audit.answers` {path}, row {number}, column `kilns`: {value[:40]!r} is no number of kilns; "
-                        f"write 0 to {MOST_KILNS}, or nothing if you did not look."
+                        f"{key} {path}, row {number}, column `kilns`: {value[:40]!r} is no number of kilns; "
+                        f"write 0 to {most[name]}, or nothing if you did not look."
                     )
                 answers[name] = int(value) if value else None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise VectorError(f"`audit.answers` {path} cannot be read ({error}): save it as CSV in UTF-8.") from error
-    return [answers[name] for name in wanted]
+        raise VectorError(f"{key} {path} cannot be read ({error}): save it as CSV in UTF-8.") from error
+    return list(answers.values())

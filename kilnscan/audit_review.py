@@ -51,7 +51,17 @@ def write_review(
 
 
 def _picture(epsg: int, i: int, j: int, chips: dict[tuple[int, int, int], str], store: Store) -> Image.Image:
-    """A chip outlined among its neighbours, stretched to their brightness; grey where there is no imagery."""
+    """A chip outlined among its neighbours."""
+    whole = picture_around(epsg, i, j, chips, store)
+    ImageDraw.Draw(whole).rectangle([CHIP_PX, CHIP_PX, 2 * CHIP_PX, 2 * CHIP_PX], outline=(255, 255, 255), width=2)
+    return whole
+
+
+def picture_around(epsg: int, i: int, j: int, chips: dict[tuple[int, int, int], str], store: Store) -> Image.Image:
+    """A chip and its eight neighbours, stretched to their brightness; grey where there is no imagery.
+
+    `chips` names the chips (epsg, i, j) in `store`; each is CHIP_PX wide in the picture.
+    """
     around = [(i + di, j + dj) for di in (-1, 0, 1) for dj in (-1, 0, 1) if (epsg, i + di, j + dj) in chips]
     held = read_chips([chips[epsg, *chip] for chip in around], store)
     parts = []
@@ -59,6 +69,4 @@ def _picture(epsg: int, i: int, j: int, chips: dict[tuple[int, int, int], str], 
         pixels, valid = held[chips[epsg, *chip]]
         parts.append((chip_bounds(chip), to_rgb(pixels).transpose(2, 0, 1), valid))
     left, _, _, top = chip_bounds((i - 1, j + 1))
-    whole = stretched(parts, (left, top), 3, CHIP_PX, (160, 160, 160))
-    ImageDraw.Draw(whole).rectangle([CHIP_PX, CHIP_PX, 2 * CHIP_PX, 2 * CHIP_PX], outline=(255, 255, 255), width=2)
-    return whole
+    return stretched(parts, (left, top), 3, CHIP_PX, (160, 160, 160))

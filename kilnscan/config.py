@@ -15,6 +15,7 @@ from kilnscan.config_footprint import Footprint
 from kilnscan.config_impact import Areas, Emissions, Exposure, GroundReports, Map, Public, Siting, Source
 from kilnscan.config_paper import Paper
 from kilnscan.config_parts import Day, Name, Paths, Section, files_named, is_remote
+from kilnscan.config_sure import Estimate, Inventories, Reconcile
 from kilnscan.errors import ConfigError
 from kilnscan.shipped import ShippedPath
 
@@ -562,6 +563,9 @@ class Config(Section):
     atlas: Atlas = Atlas()
     audit: Audit = Audit()
     review: Review = Review()
+    estimate: Estimate = Estimate()
+    inventories: Inventories = Field([], description="Lists of kilns that others made, to reconcile with.")
+    reconcile: Reconcile = Reconcile()
     reference: Reference | None = None
     exposure: Exposure = Exposure()
     areas: Areas | None = None

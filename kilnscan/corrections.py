@@ -86,13 +86,13 @@ def apply_decisions(labels: gpd.GeoDataFrame, decisions: gpd.GeoDataFrame, type_
     rejected = settled[settled["decision"] == NOT_KILN]
     open_ = set(whole.loc[whole["decision"] != NOT_KILN, "window"])
     answered = {window for window in settled["window"] if window not in open_}
-    drop = _near(labels, kilns) | _near(labels, rejected[rejected["what"] == BOX])
-    drop |= (_answering(labels, answered) != "") & ~_near(labels, boxes[boxes["decision"] == UNSURE])
+    drop = near(labels, kilns) | near(labels, rejected[rejected["what"] == BOX])
+    drop |= (answering(labels, answered) != "") & ~near(labels, boxes[boxes["decision"] == UNSURE])
     confirmed = gpd.GeoDataFrame({type_column: kilns["type"]}, geometry=kilns.geometry, crs=4326)
     parts = [part for part in (labels[~drop], confirmed) if len(part)] or [labels[:0]]
     table = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), geometry="geometry", crs=4326)
-    held = set(_answering(kilns, answered))  # by kilns that were marked in a neighbouring window's picture
-    refuted = np.where(rejected["what"] == BOX, _near(rejected, kilns), rejected["window"].isin(held))
+    held = set(answering(kilns, answered))  # by kilns that were marked in a neighbouring window's picture
+    refuted = np.where(rejected["what"] == BOX, near(rejected, kilns), rejected["window"].isin(held))
     return Corrected(table, rejected.loc[~refuted.astype(bool), ["window", "what", "geometry"]].reset_index(drop=True))
 
 
@@ -104,16 +104,16 @@ def _once(kilns: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return kilns.iloc[np.unique(keeper)].reset_index(drop=True)
 
 
-def _near(table: gpd.GeoDataFrame, others: gpd.GeoDataFrame) -> np.ndarray:
+def near(table: gpd.GeoDataFrame, others: gpd.GeoDataFrame) -> np.ndarray:
     """Which rows have their centre within NEAR_M of one of `others`."""
     (lon, lat), (x, y) = centres(table.geometry), centres(others.geometry)
     pairs, _ = near_pairs(np.concatenate([lon, x]), np.concatenate([lat, y]), NEAR_M)
-    near = np.zeros(len(table), bool)
-    near[pairs[(pairs[:, 0] < len(lon)) & (pairs[:, 1] >= len(lon)), 0]] = True
-    return near
+    found = np.zeros(len(table), bool)
+    found[pairs[(pairs[:, 0] < len(lon)) & (pairs[:, 1] >= len(lon)), 0]] = True
+    return found
 
 
-def _answering(table: gpd.GeoDataFrame, windows: set[str]) -> np.ndarray:
+def answering(table: gpd.GeoDataFrame, windows: set[str]) -> np.ndarray:
     """For each row the name of that one of `windows` in whose middle its centre lies; empty if there is none."""
     lon, lat = centres(table.geometry)
     names = np.full(len(table), "", dtype=object)

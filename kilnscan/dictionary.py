@@ -68,6 +68,23 @@ def area_columns(areas: Mapping[str, Any] | None) -> list[Column]:
     ]
 
 
+def inventory_columns(tables: Mapping[str, pd.DataFrame]) -> list[Column]:
+    """The columns that the tables of other inventories have for each of them, by the inventory's name."""
+    told = []
+    for layer, mark, kind, words in (
+        ("reconciled", "in_{}", "yes/no", "Whether {} has it"),
+        ("reconciled", "id_{}", "text", "Its id in {}; empty if that has none there"),
+        ("disagreement", "{}_kilns", "integer", "Kilns that {} has in the cell"),
+    ):
+        before, after = mark.split("{}")
+        names = [str(name) for name in tables[layer].columns] if layer in tables else []
+        for name in names:
+            if name.startswith(before) and name.endswith(after):
+                whose = name.removeprefix(before).removesuffix(after)
+                told.append(Column(layer, name, kind, "", words.format(whose), f"reconcile: {whose}", "", "no"))
+    return told
+
+
 def check_columns(layer: str, table: pd.DataFrame, extra: Iterable[Column] = ()) -> list[Column]:
     """The entries of the columns of a table, in its order; `extra` are entries that only this region has.
 

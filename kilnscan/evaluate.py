@@ -5,6 +5,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import shapely
+from scipy.stats import t
 
 from kilnscan.box_accuracy import average_precision, type_accuracy
 from kilnscan.errors import VectorError
@@ -43,9 +44,25 @@ def wilson(successes: int, trials: int) -> list[float] | None:
     return [round(float(max(centre - half, 0)), 4), round(float(min(centre + half, 1)), 4)]
 
 
-def _share(successes: int, trials: int) -> dict[str, Any]:
+def share(successes: int, trials: int) -> dict[str, Any]:
+    """A share as the evaluation tells it: value (None without trials), what of what, 95 % interval."""
     value = round(successes / trials, 4) if trials else None
     return {"value": value, "of": [successes, trials], "ci95": wilson(successes, trials)}
+
+
+def next_region(shares: list[float]) -> dict[str, float | None]:
+    """What figures (0 to 1) of regions left out of training say of the next one: mean, least, and 95 % limits.
+
+    The limits are those of Student's prediction of one further value (regions count, not kilns): None of fewer than two
+    regions, and wide of few.
+    """
+    values, n = np.array(shares, float), len(shares)
+    told: dict[str, float | None] = {"mean": round(float(values.mean()), 3), "least": round(float(values.min()), 3)}
+    if n < 2:
+        return told | {"low": None, "high": None}
+    half = t.ppf(0.975, n - 1) * values.std(ddof=1) * np.sqrt(1 + 1 / n)
+    ends = np.clip([values.mean() - half, values.mean() + half], 0, 1)
+    return told | dict(zip(("low", "high"), ends.round(3).tolist(), strict=True))
 
 
 def evaluate(
@@ -77,7 +94,7 @@ def evaluate(
     screened = match(*centres(candidates.geometry), lon, lat, distance_m)[1]
     bought = shapely.union_all(acquired.geometry.array)
     total_km2, bought_km2 = float(coverage["area_km2"].sum()), float(acquired["area_km2"].sum())
-    precision, recall = _share(len(found), len(kilns)), _share(len(known), len(lon))
+    precision, recall = share(len(found), len(kilns)), share(len(known), len(lon))
     hits = len(found)
     return {
         "match_m": distance_m,
@@ -86,8 +103,8 @@ def evaluate(
         "area_km2": round(total_km2, 3),
         "screen": {
             "candidates": len(candidates),
-            "recall_matched": _share(len(screened), len(lon)),
-            "recall_acquired": _share(int(shapely.intersects_xy(bought, lon, lat).sum()), len(lon)),
+            "recall_matched": share(len(screened), len(lon)),
+            "recall_acquired": share(int(shapely.intersects_xy(bought, lon, lat).sum()), len(lon)),
             "acquired_km2": round(bought_km2, 3),
             "acquired_share": round(bought_km2 / total_km2, 4),
         },
@@ -108,7 +125,7 @@ def _types(
     """Share of the matched kilns whose type is the reference's; None if that says nothing of types."""
     if column not in reference.columns:
         return None
-    return _share(*type_accuracy(kilns["type"].tolist(), reference[column].tolist(), found, known))
+    return share(*type_accuracy(kilns["type"].tolist(), reference[column].tolist(), found, known))
 
 
 def _ap50(detections: gpd.GeoDataFrame, reference: gpd.GeoDataFrame) -> float | None:

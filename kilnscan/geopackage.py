@@ -28,6 +28,9 @@ KINDS = {
     "sources": "Point",
     "orders": "MultiPolygon",
     "reports": "Point",
+    "estimates": "MultiPolygon",
+    "reconciled": "Point",
+    "disagreement": "Polygon",
 }
 """Layers and the geometry each has; those of mixed Polygon and MultiPolygon become the latter."""
 WORDS = {
@@ -39,6 +42,9 @@ WORDS = {
     "sources": "Other sources of pollution",
     "orders": "Imagery orders, planned",
     "reports": "Reports of volunteers",
+    "estimates": "Administrative areas with the estimated number of kilns",
+    "reconciled": "Places of kilns, and which inventory has them",
+    "disagreement": "Where inventories disagree, by cells",
     "siting": "Siting rules by kiln",
     "metadata": "What the data were made from: keys and JSON values",
     "data_dictionary": "Meaning, unit, source and uncertainty of every column",

@@ -14,8 +14,8 @@ import pyarrow
 import pyogrio
 
 from kilnscan.config_impact import Earlier, Map, Public
-from kilnscan.dictionary import Column, area_columns, as_table, dictionary_of
 from kilnscan.earlier import write_earlier
+from kilnscan.dictionary import Column, area_columns, as_table, dictionary_of, inventory_columns
 from kilnscan.errors import TableError
 from kilnscan.files import read_json, replacing, write_json
 from kilnscan.geopackage import WORDS, write_geopackage
@@ -31,7 +31,7 @@ from kilnscan.tables import concat, read_table
 
 SENTINEL = "Contains modified Copernicus Sentinel data"
 TABLES = ("kilns", "candidates", "acquired", "coverage")
-MORE = ("areas", "sources", "reports")
+MORE = ("areas", "sources", "reports", "estimates", "disagreement")
 """Layers that an atlas has if the configuration asks for them."""
 PARQUET = ("sources", "areas")
 """Layers written as GeoParquet besides the kilns."""
@@ -95,7 +95,7 @@ def publish_atlas(
             files,
             tables,
             _meta(config, cards, tables, inputs, any(entry["synthetic"] for entry in scenes)),
-            dictionary_of(tables, area_columns(config.get("areas"))),
+            dictionary_of(tables, [*area_columns(config.get("areas")), *inventory_columns(tables)]),
             config,
             cards,
             scenes,

@@ -59,6 +59,9 @@ def style_of(layer: str, table: pd.DataFrame, points: bool) -> str:
         "candidates": Look("", "Candidate", "#e0a800"),
         "acquired": Look("", "Imagery acquired", "#1668c7", fill="solid"),
         "areas": Look("", "Administrative area", "#4d5b69", line="dash"),
+        "estimates": Look("", "Area with an estimate", "#7a4a00", line="dash"),
+        "reconciled": Look("", "Place of a kiln in some inventory", "#5d7a00"),
+        "disagreement": Look("", "Cell with places of inventories", "#00796b"),
     }
     return _qml("", [alone[layer]], points)
 

@@ -78,6 +78,10 @@ try:
     check_files("siting", [settings.siting.rules, *settings.siting.files])
     for source in settings.sources:
         check_files("sources", source.files or [source.path])
+    check_files("estimate", settings.estimate.files)
+    for inventory in settings.inventories:
+        check_files("inventories", inventory.files or [inventory.path])
+        check_files("inventories.covers", inventory.covered)
     for reports in settings.ground_reports:
         check_files("ground_reports", reports.files or [reports.path])
         check_files("ground_reports", filter(None, [reports.review, reports.key]))
@@ -197,6 +201,9 @@ UNPUBLISHED = {
     "paper": True,
     "footprint": True,
     "ground_reports": True,
+    "estimate": True,
+    "inventories": True,
+    "reconcile": True,
     "imagery": {"budget", "requests_per_second"},
 }
 """Parts of the configuration that no product depends on."""
@@ -337,6 +344,25 @@ def impact_files():
 def source_files():
     """Tables of other sources of pollution."""
     return [file for source in settings.sources for file in source.files]
+
+
+def estimate_files():
+    """Files that people brought or filled in for the estimate."""
+    return [
+        *settings.estimate.files,
+        *filter(None, [settings.audit.answers]),
+        *(settings.areas.files if settings.areas else []),
+        *(settings.reference.files if settings.reference else []),
+    ]
+
+
+def inventory_files():
+    """Tables of other inventories, and the land that they claim to cover."""
+    return [
+        file
+        for inventory in settings.inventories
+        for file in (*inventory.files, *inventory.covered)
+    ] + (settings.areas.files if settings.areas else [])
 
 
 def report_files():

@@ -1,9 +1,7 @@
 """Estimate the screen's recall from the sample of rejected land."""
 
-import pandas as pd
-
 from kilnscan.audit import estimate, in_words, looked_at
-from kilnscan.audit_answers import count_detections, only_seen, read_answers
+from kilnscan.audit_answers import sample_counts
 from kilnscan.audit_curve import chip_scores_of_kilns, write_curve
 from kilnscan.audit_units import read_units
 from kilnscan.console import job
@@ -14,13 +12,8 @@ from kilnscan.tables import read_table
 
 def main(inputs: dict, recall: str, curve: str, picture: str, params: dict) -> None:
     drawn, units = read_json(inputs["sample"]), read_units(inputs["units"])
-    chips = pd.DataFrame(drawn["chips"], columns=["epsg", "i", "j", "stratum"])
-    if params["answers"]:
-        chips["kilns"] = read_answers(params["answers"], chips)
-    else:
-        tables = [read_table(path) for path in inputs["detections"]]
-        counts = count_detections(chips, tables, params["atlas"]["min_score"], params["atlas"])
-        chips["kilns"] = only_seen(chips, counts, [read_json(path) for path in inputs["imagery"]])
+    how = inputs["detections"], inputs["imagery"], params["atlas"], params["answers"]
+    chips = sample_counts(drawn["chips"], *how)
     tiles = [Tile.from_spec(spec) for spec in params["tiles"]]
     found = chip_scores_of_kilns(read_table(inputs["kilns"]), units, tiles, drawn["threshold"])
     result = estimate(units[units["own"]], found, looked_at(drawn["strata"], chips), drawn["threshold"])

@@ -6,13 +6,21 @@ import pytest
 import shapely
 
 from kilnscan.errors import VectorError
-from kilnscan.evaluate import evaluate, match, wilson
+from kilnscan.evaluate import evaluate, match, next_region, wilson
 
 NORTH = 1 / 111_195
 
 
 def places(metres):
     return np.zeros(len(metres)), np.asarray(metres, float) * NORTH
+
+
+def test_the_next_region_is_foretold_by_regions_not_by_kilns():
+    told = next_region([0.8, 0.9, 1.0])
+    half = 4.302653 * 0.1 * (1 + 1 / 3) ** 0.5  # Student's t of 2 degrees of freedom
+    assert (told["mean"], told["least"], told["high"]) == (0.9, 0.8, 1.0)
+    assert told["low"] == pytest.approx(0.9 - half, abs=0.001)
+    assert next_region([0.7]) == {"mean": 0.7, "least": 0.7, "low": None, "high": None}
 
 
 def test_matches_are_one_to_one_and_nearest_first():

@@ -1,0 +1,28 @@
+"""Draw the kilns and the land that people are asked to check, with pictures."""
+
+from pathlib import Path
+
+from kilnscan.check_pictures import write_check
+from kilnscan.check_sample import draw_sample
+from kilnscan.config_sure import Estimate
+from kilnscan.console import job
+from kilnscan.estimate_frame import chip_strata, owned_units
+from kilnscan.files import read_json, write_json
+from kilnscan.store import open_store
+from kilnscan.tables import read_table
+
+
+def main(inputs: dict, outputs: dict, params: dict) -> None:
+    epsg = {spec["id"]: spec["epsg"] for spec in params["tiles"]}
+    kilns, units = read_table(inputs["kilns"]), owned_units(dict(zip(epsg, inputs["units"], strict=True)))
+    strata = chip_strata(units, read_json(inputs["sample"])["threshold"], kilns, read_table(inputs["boxes"]), epsg)
+    settings = Estimate(**params["estimate"])
+    sample = draw_sample(kilns, units, strata, params["min_score"], settings)
+    imagery = [read_json(path) for path in inputs["imagery"]]
+    write_check(sample, kilns, epsg, imagery, open_store(params["store"]), Path(outputs["table"]))
+    write_json(outputs["check"], sample)
+
+
+if "snakemake" in globals():
+    with job(snakemake):
+        main(dict(snakemake.input.items()), dict(snakemake.output.items()), dict(snakemake.params))
