@@ -14,8 +14,8 @@ import pyarrow
 import pyogrio
 
 from kilnscan.config_impact import Earlier, Map, Public
-from kilnscan.earlier import write_earlier
 from kilnscan.dictionary import Column, area_columns, as_table, dictionary_of, inventory_columns
+from kilnscan.earlier import write_earlier
 from kilnscan.errors import TableError
 from kilnscan.files import read_json, replacing, write_json
 from kilnscan.geopackage import WORDS, write_geopackage
