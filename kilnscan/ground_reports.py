@@ -5,7 +5,7 @@ the note goes to the review file alone, and who sent a report goes nowhere. Ever
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,20 +15,18 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from scipy.spatial import cKDTree
 
-from kilnscan.antimeridian import together
 from kilnscan.config_impact import GroundReports
 from kilnscan.errors import AnswerError
 from kilnscan.files import replacing
 from kilnscan.formulas import inert
-from kilnscan.grid import NORTH_DEG, SOUTH_DEG, Tile, transformer, zone_of
-from kilnscan.merge import EARTH_M, unit_vectors
+from kilnscan.grid import NORTH_DEG, SOUTH_DEG, Tile
 from kilnscan.report_decisions import decisions_of
 from kilnscan.report_layouts import SAW, TYPES, WORKING, Raw, read_rows
 from kilnscan.report_photos import PhotoError, Photos, checked, publish_photo
+from kilnscan.report_places import WORST_M, match_reports, region_of
 from kilnscan.report_review import Verdict, read_review, write_review
-from kilnscan.tables import centres, write_table
+from kilnscan.tables import write_table
 
 COLUMNS = (
     "id", "date", "saw", "type", "working", "kiln", "distance_m", "verdict", "decision", "photo", "show",
@@ -36,8 +34,6 @@ COLUMNS = (
 """Columns of atlas/reports.parquet, beside the place (EPSG:4326)."""
 REJECTED = ("file", "row", "reason", "date", "saw", "type", "working", "lon", "lat")
 FIRST = date(2000, 1, 1)
-WORST_M = 200.0
-"""A place less accurate than this is none."""
 USUAL_M = 20.0
 """Accuracy of a place of which none is told: a pin set by hand (0 in exports), or a table without it."""
 
@@ -119,7 +115,7 @@ def accepted_and_rejected(
     """
     last = (today or datetime.now(UTC).date()) + timedelta(days=1)  # it may be tomorrow where they are
     kinds = {name.casefold(): name for name in (*TYPES, *types)}
-    in_area, seen = _in_area(tiles), set()
+    in_area, seen = region_of(tiles), set()
     reports: list[Report] = []
     rejected: list[dict[str, Any]] = []
     for number, config in enumerate(configs):
@@ -141,80 +137,6 @@ def accepted_and_rejected(
                 except RejectedError as reason:
                     rejected.append({"file": inert(Path(path).name), "row": row.number, "reason": str(reason)} | told)
     return sorted(reports, key=lambda report: report.id), pd.DataFrame(rejected, columns=list(REJECTED))
-
-
-def match_reports(reports: gpd.GeoDataFrame, kilns: gpd.GeoDataFrame, match_m: float | np.ndarray) -> gpd.GeoDataFrame:
-    """Reports (points; `saw`, `accuracy_m`) with `kiln`, `distance_m`, `verdict` and `ambiguous`; both EPSG:4326.
-
-    `kiln` is the id of the nearest one whose box lies within `match_m` plus the place's accuracy, `distance_m` that to
-    its box, 0 inside and NaN without kiln. `ambiguous` is the second nearest where the accuracy cannot tell them apart.
-    What was seen confirms or disagrees with the atlas, is new, or unsure; no kiln seen where none is mapped confirms.
-    """
-    count = len(reports)
-    kiln, other = np.full(count, "", object), np.full(count, "", object)
-    nearest, second = np.full(count, np.nan), np.full(count, np.nan)
-    reach = reports["accuracy_m"].to_numpy(float) + match_m
-    for report, index, metres in _near(reports, kilns, reach):
-        name = kilns["id"].iloc[index]
-        if not kiln[report]:
-            kiln[report], nearest[report] = name, metres
-        elif not other[report]:
-            other[report], second[report] = name, metres
-    other[~(second - nearest <= reports["accuracy_m"].to_numpy(float))] = ""
-    verdicts = [_verdict(saw, bool(near)) for saw, near in zip(reports["saw"], kiln, strict=True)]
-    return reports.assign(
-        kiln=pd.Series(kiln, reports.index, dtype="str"),
-        distance_m=np.round(nearest, 1),
-        verdict=pd.Series(verdicts, reports.index, dtype="str"),
-        ambiguous=pd.Series(other, reports.index, dtype="str"),
-    )
-
-
-def _verdict(saw: str, near: bool) -> str:
-    if saw == "unsure":
-        return "unsure"
-    if saw == "kiln":
-        return "confirms" if near else "new"
-    return "disagrees" if near else "confirms"
-
-
-def _near(reports: gpd.GeoDataFrame, kilns: gpd.GeoDataFrame, reach_m: np.ndarray) -> Iterable[tuple[int, int, float]]:
-    """Row of a report, row of a kiln within its reach, and metres between them: by report, distance and kiln's id."""
-    if reports.empty or kilns.empty:
-        return []
-    boxes = [together(box, box.bounds[0]) if box.bounds[2] - box.bounds[0] > 180 else box for box in kilns.geometry]
-    middles = unit_vectors(*centres(gpd.GeoSeries(boxes)))
-    corners, owner = shapely.get_coordinates(boxes, return_index=True)
-    widest = EARTH_M * np.linalg.norm(unit_vectors(*corners.T) - middles[owner], axis=1).max()
-    lon, lat = reports.geometry.x.to_numpy(), reports.geometry.y.to_numpy()
-    chords = 2 * np.sin((1.01 * reach_m + widest) / EARTH_M / 2)  # the sphere is half a per cent off at worst
-    found = cKDTree(middles).query_ball_point(unit_vectors(lon, lat), chords)
-    near = []
-    for report, indices in enumerate(found):
-        project = transformer(4326, zone_of(lon[report], lat[report])).transform
-        place = shapely.Point(project(lon[report], lat[report]))
-        for index in indices:
-            metres = shapely.transform(kilns.geometry.iloc[index], project, interleaved=False).distance(place)
-            if metres <= reach_m[report]:
-                near.append((report, index, round(metres, 2)))  # ties are ties
-    ids = kilns["id"].to_numpy()
-    return sorted(near, key=lambda pair: (pair[0], pair[2], ids[pair[1]]))
-
-
-def _in_area(tiles: Sequence[Tile]) -> Any:
-    """A test whether a place lies in the region, or as near to it as a place may be inaccurate."""
-    trees = {epsg: shapely.STRtree([t.own for t in tiles if t.epsg == epsg]) for epsg in {t.epsg for t in tiles}}
-
-    def known(lon: float, lat: float) -> bool:
-        for epsg, tree in trees.items():
-            if abs((lon - (epsg % 100 * 6 - 183) + 180) % 360 - 180) > 10:
-                continue  # no tile of that zone comes near
-            place = shapely.Point(transformer(4326, epsg).transform(lon, lat))
-            if len(tree.query(place, predicate="dwithin", distance=WORST_M)):
-                return True
-        return False
-
-    return known
 
 
 def _partial(raw: Raw, kinds: dict[str, str]) -> dict[str, Any]:

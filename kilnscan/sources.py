@@ -15,11 +15,11 @@ import shapely
 from kilnscan.config_impact import Source
 from kilnscan.errors import ConfigError, VectorError
 from kilnscan.source_cells import harmless, number
+from kilnscan.source_columns import Columns
 from kilnscan.source_files import Row, SourceTable, read_source_table
 from kilnscan.source_layouts import EMISSIONS, key
 from kilnscan.source_places import BORDER_KM, Names, countries, km_between
 from kilnscan.source_records import (
-    Columns,
     Record,
     RowError,
     last_whole_year,

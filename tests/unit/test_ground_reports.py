@@ -19,9 +19,10 @@ from kilnscan.config_impact import GroundReports
 from kilnscan.corrections import apply_decisions, read_decisions
 from kilnscan.errors import AnswerError
 from kilnscan.grid import Tile, to_crs, to_lonlat, transformer
-from kilnscan.ground_reports import COLUMNS, accepted_and_rejected, match_reports, read_reports
+from kilnscan.ground_reports import COLUMNS, accepted_and_rejected, read_reports
 from kilnscan.report_form import form_sheets, write_form
 from kilnscan.report_layouts import LAYOUTS, SAW, TYPES, WORKING
+from kilnscan.report_places import match_reports
 from kilnscan.tables import read_table
 
 ROOT = Path(__file__).parents[2]
