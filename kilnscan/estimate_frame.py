@@ -51,9 +51,10 @@ def frame_of(
     chips that were looked at, beyond those of the atlas.
     """
     land = units[["epsg", "i", "j", "tile"]].join(strata)
-    places = land[["epsg", "i", "j"]].itertuples(index=False, name=None)
-    count = [looked.get(place) for place in places] if looked else np.nan
-    land = land.assign(found=pd.Series(count, index=land.index, dtype="float64"), type="", lon=np.nan, lat=np.nan)
+    rows = [(*place, count) for place, count in looked.items() if count is not None]
+    seen = pd.DataFrame(rows, columns=["epsg", "i", "j", "found"]).astype({"epsg": int, "i": int, "j": int})
+    land = land.merge(seen.astype({"found": "float64"}), on=["epsg", "i", "j"], how="left")
+    land = land.assign(type="", lon=np.nan, lat=np.nan)
     for code, rows in land.groupby("epsg").groups.items():
         x, y = ((land.loc[rows, name].to_numpy() + 0.5) * CHIP_M for name in ("i", "j"))
         land.loc[rows, "lon"], land.loc[rows, "lat"] = transformer(int(code), 4326).transform(x, y)

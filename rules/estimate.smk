@@ -26,7 +26,7 @@ rule estimate_sample:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=growing_with_region(2048, 8192),
+        mem_mb=growing_with_region(2048, 6144),
         runtime=doubling(60),
     params:
         tiles=list(specs.values()),
@@ -67,7 +67,7 @@ rule estimate:
     conda:
         "../envs/core.yaml"
     resources:
-        mem_mb=growing_with_region(2048, 16384),
+        mem_mb=growing_with_region(2048, 12288),
         runtime=doubling(60),
     params:
         name=settings.region.name,
@@ -107,7 +107,7 @@ if settings.inventories:
         conda:
             "../envs/core.yaml"
         resources:
-            mem_mb=growing_with_region(2048, 4096),
+            mem_mb=doubling(4096),
             runtime=doubling(60),
         params:
             inventories=[

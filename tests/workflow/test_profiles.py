@@ -129,7 +129,7 @@ def asked_of_slurm(finished, tmp_path_factory):
     project = type(finished)(folder)
     write_area(folder / "area.geojson", (-150_000, -150_000, 150_000, 150_000))
     project.configure(tiling={"size_km": 100})
-    targets = ["all", "audit", "plan", "review", "composites", "freeze_scenes"]
+    targets = ["all", "audit", "plan", "review", "composites", "freeze_scenes", "estimate"]
     said = project.snakemake("--dry-run", "--profile", "profiles/pcluster", *targets)
     found = {}
     for rule, block in re.findall(r"^ *(?:local)?rule (\w+):\n((?: +\w+: .*\n)+)", said, re.MULTILINE):
