@@ -19,8 +19,8 @@ from kilnscan.landscape import SHEETS, plan_landscape, write_scenes, write_sheet
 
 ROOT = Path(__file__).parents[2]
 PARTS = (
-    "Snakefile", "rules", "scripts", "kilnscan", "models", "facts", "profiles", "envs", "config", "site/dist", "site/languages",
-    "workflow",
+    "Snakefile", "rules", "scripts", "kilnscan", "models", "facts", "profiles", "envs", "config", "site/dist",
+    "site/languages", "workflow",
 )  # fmt: skip
 
 
