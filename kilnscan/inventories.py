@@ -67,7 +67,7 @@ def side_by_side(
             "attribution": inventory.attribution,
         }
     names = sorted(lists)
-    areas = read_areas(Areas.model_validate(config["areas"])) if config["areas"] else None
+    areas = read_areas(Areas.model_validate(config["areas"]))[0] if config["areas"] else None
     table = reconcile(lists, settings.match_m)
     columns = list(table.columns.drop("geometry"))
     table = add_areas(table, areas)[[*columns, "country", "state", "area", "geometry"]]

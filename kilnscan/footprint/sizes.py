@@ -31,7 +31,7 @@ def right_size(done: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
         advice.append("asks for too little memory")
     elif enough < asked / 2:
         advice.append("asks for too much memory")
-    if busy is not None and busy < threads / 2:
+    if busy is not None and threads > 1 and busy < threads / 2:
         advice.append("asks for too many threads")
     shown = "" if busy is None else f"{busy:.1f}"
     return {"asked_mb": asked, "peak_mb": peak, "enough_mb": enough, "threads": threads, "busy": shown,

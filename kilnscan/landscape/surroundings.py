@@ -22,8 +22,8 @@ PLANTS = {"power": ("coal", 250.0, "MW", 380.0), "steel": ("coal", 0.6, "Mt/yr",
 
 
 def write_surroundings(landscape: Landscape, folder: Path) -> None:
-    """Write areas, villages, clinics, earlier (kilns) and ponds (those with water) as .geojson, and the tables
-    plants.csv, air.csv and reports.csv into `folder`; all of it invented, EPSG:4326, the same for the same landscape.
+    """Write areas, villages, clinics, earlier (kilns) and ponds (with water) as .geojson, and the tables plants.csv,
+    air.csv and reports.csv into `folder`; all of it invented, EPSG:4326, the same for the same landscape.
     """
     rng = np.random.default_rng([landscape.seed, 7])
     _write_areas(landscape, folder, rng)

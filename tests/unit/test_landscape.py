@@ -117,9 +117,16 @@ def test_same_seed_writes_identical_bytes(folder: Path, tmp_path: Path) -> None:
     write_truth(landscape, tmp_path)
     write_sheet(landscape, "ne", tmp_path / "ne.tif")
     written = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    assert len(written) == 12 * 7 + 1 + 10 + 1
+    assert len(written) == 12 * 7 + 1 + 11 + 1
     assert written == sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
     assert [name for name in written if (folder / name).read_bytes() != (tmp_path / name).read_bytes()] == []
+
+
+def test_labelled_ponds_are_water(demo: Landscape) -> None:
+    middles = [outline.mean(axis=0) for outline in demo.ponds]
+    codes = [demo.patches.rasterise(round(x / 0.5), round(-y / 0.5), 1, 1)[0, 0] for x, y in middles]
+    pond = {demo.palette.ground("pond", variant) for variant in range(100)}
+    assert len(middles) > 50 and np.isin(codes, list(pond)).mean() > 0.9  # trees hang over some
 
 
 def test_items_look_like_earth_search(items: list[dict]) -> None:
@@ -189,7 +196,7 @@ def test_truth_lies_where_the_kilns_are(folder: Path) -> None:
     landscape = planned(**SMALL)
     features = json.loads((folder / "truth.geojson").read_text())["features"]
     assert len(features) == len(landscape.kilns)
-    for name in ("truth", "schools", "areas", "villages", "clinics", "earlier"):
+    for name in ("truth", "schools", "areas", "villages", "clinics", "earlier", "ponds"):
         assert all(
             feature["properties"]["synthetic"] is True
             for feature in json.loads((folder / f"{name}.geojson").read_text())["features"]
