@@ -33,7 +33,7 @@ pathvars:
 
 wildcard_constraints:
     tile=r"[0-9A-Z_]+",
-    seed=r"\d+",
+    landscape=r"\d+(-later)?",
     sheet=r"[a-z]+",
     model=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     left_out=r"[A-Za-z0-9_-]+",
@@ -48,6 +48,7 @@ include: "rules/plan.smk"
 include: "rules/imagery.smk"
 include: "rules/detect.smk"
 include: "rules/atlas.smk"
+include: "rules/change.smk"
 include: "rules/impact.smk"
 include: "rules/ground_reports.smk"
 include: "rules/evaluate.smk"
@@ -65,6 +66,7 @@ rule all:
         "<results>/tiles.geojson",
         "<results>/atlas/kilns.gpkg",
         "<results>/site",
+        if_asked(settings.change, "change.html"),
         evaluation,
 
 

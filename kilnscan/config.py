@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from kilnscan.config_change import Change
 from kilnscan.config_impact import Areas, Emissions, Exposure, GroundReports, Map, Public, Siting, Source
 from kilnscan.config_parts import Day, Name, Paths, Section, files_named, is_remote
 from kilnscan.errors import ConfigError
@@ -473,6 +474,14 @@ class Landscape(Section):
     """A synthetic landscape, made by the workflow."""
 
     seed: int = Field(description="Every seed is another landscape.")
+    later: bool = Field(
+        False, description="The same landscape a year later, in which some kilns are new, gone, moved or retyped."
+    )
+
+    @property
+    def folder(self) -> str:
+        """Where the workflow makes it."""
+        return f"results/landscape/{self.seed}{'-later' if self.later else ''}"
 
 
 class TrainingRegion(Section):
@@ -562,6 +571,7 @@ class Config(Section):
     siting: Siting = Siting()
     sources: list[Source] = Field([], description="Other sources of pollution, shown and added up beside the kilns.")
     ground_reports: list[GroundReports] = Field([], description="Exports of observations that volunteers sent.")
+    change: Change | None = None
     map: Map = Map()
     public: Public | None = None
     landscape: Landscape | None = None

@@ -28,6 +28,7 @@ KINDS = {
     "sources": "Point",
     "orders": "MultiPolygon",
     "reports": "Point",
+    "change": "Point",
 }
 """Layers and the geometry each has; those of mixed Polygon and MultiPolygon become the latter."""
 WORDS = {
@@ -39,6 +40,7 @@ WORDS = {
     "sources": "Other sources of pollution",
     "orders": "Imagery orders, planned",
     "reports": "Reports of volunteers",
+    "change": "What became of each kiln since earlier atlases",
     "siting": "Siting rules by kiln",
     "metadata": "What the data were made from: keys and JSON values",
     "data_dictionary": "Meaning, unit, source and uncertainty of every column",

@@ -30,9 +30,9 @@ from kilnscan.tables import concat, read_table
 
 SENTINEL = "Contains modified Copernicus Sentinel data"
 TABLES = ("kilns", "candidates", "acquired", "coverage")
-MORE = ("areas", "sources", "reports")
+MORE = ("areas", "sources", "reports", "change")
 """Layers that an atlas has if the configuration asks for them."""
-PARQUET = ("sources", "areas")
+PARQUET = ("sources", "areas", "change")
 """Layers written as GeoParquet besides the kilns."""
 FOOTPRINT_ZOOM = 11
 """From here on kilns are footprints in vector tiles; below they are points."""
@@ -73,8 +73,8 @@ def publish_atlas(
     """Write all products of a region, and those of its public edition if `outputs` names the folder `public`.
 
     `inputs` are files: the four tables, lists of scenes, imagery, quicklooks and evaluation, and, if the region has
-    them, lists of one or no file of impact (kilns with what is known of them), siting, areas, sources and reports, and
-    of the planned orders (GeoJSON). `models` are the models' files by stage; chips are in `store`. Raises TableError
+    them, lists of one or no file of impact (kilns with what is known of them), siting, areas, sources, reports and
+    change, and of the planned orders (GeoJSON). `models` are the models' files by stage; chips are in `store`. Raises TableError
     for a table that is damaged, or has a column that the data dictionary does not know.
     """
     cards = {stage: read_card(path) for stage, path in models.items()}
@@ -171,6 +171,9 @@ def read_tables(inputs: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     if inputs.get("impact"):
         tables["kilns"] = read_table(inputs["impact"][0])
     tables |= {name: read_table(inputs[name][0]) for name in MORE if inputs.get(name)}
+    if "change" in tables:
+        status = tables["change"].set_index("id")["status"]
+        tables["kilns"] = tables["kilns"].assign(change=tables["kilns"]["id"].map(status))
     if inputs.get("orders"):
         tables["orders"] = _read_orders(inputs["orders"])
     if inputs.get("siting"):
