@@ -10,7 +10,7 @@ import shapely
 
 from kilnscan.config_change import Change
 from kilnscan.grid import Tile
-from kilnscan.identity import earliest, known_kilns, metres_between
+from kilnscan.identity import KNOWN, earliest, known_kilns, metres_between
 from kilnscan.kilns import owner_of
 from kilnscan.looked import EQUAL_AREA, Looked
 
@@ -36,9 +36,9 @@ def find_change(
     """
     known = known_kilns(atlases, config)
     known["inside"] = owner_of(tiles, known["lon"].to_numpy(float), known["lat"].to_numpy(float)) != ""
-    both = kilns[["id", "lon", "lat", "type", "score", "first_seen", "last_seen"]].merge(
-        known, on="id", how="outer", suffixes=("", "_before")
-    )
+    columns = {name: kind for name, kind in KNOWN.items() if name != "season"}
+    found = pd.DataFrame(kilns[list(columns)]).astype(columns)
+    both = found.merge(known, on="id", how="outer", suffixes=("", "_before"))
     here, there = both["lon"].notna().to_numpy(), both["lon_before"].notna().to_numpy()
     left_out = ~here & ~both["inside"].eq(True).to_numpy()
     both, here, there = both[~left_out].reset_index(drop=True), here[~left_out], there[~left_out]

@@ -43,7 +43,8 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 {% if sums.seen_both_km2 is none %}What {{ sums.earlier[-1] }} looked at is not known: nothing can be called new.
 {% else %}{{ sums.earlier[-1] }} and this run both saw {{ "{:,.1f}".format(sums.seen_both_km2) }} km²
 ({{ "{:.1%}".format(sums.seen_both_share or 0) }}).{% endif %}
-{% if sums.outside_region %}{{ sums.outside_region }} earlier kilns lie outside this region and are not told.{% endif %}</p>
+{% if sums.outside_region %}{{ sums.outside_region }} earlier kilns lie outside this region and have no row.
+{% endif %}</p>
 <p>A kiln within {{ sums.match_m }} m of an earlier one is the same, one to one. The detector misses kilns and takes
 other things for kilns: some of what is called gone still stands, and some of what is called new stood before or is no
 kiln. Look before you act on a row.</p>

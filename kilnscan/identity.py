@@ -16,7 +16,11 @@ Places = tuple[np.ndarray, np.ndarray]
 """Longitudes and latitudes (n,) in degrees."""
 Pairs = tuple[np.ndarray, np.ndarray]
 """Indexes (k,) into one set of places and into the other."""
-KNOWN = ("id", "lon", "lat", "type", "score", "first_seen", "last_seen", "season")
+KNOWN = {
+    "id": "str", "lon": float, "lat": float, "type": "str", "score": float, "first_seen": "str", "last_seen": "str",
+    "season": int,
+}  # fmt: skip
+"""Columns of what earlier atlases know, with their types."""
 
 
 def same_kilns(now: Places, before: Places, standing: np.ndarray, config: Change) -> tuple[Pairs, np.ndarray]:
@@ -100,7 +104,7 @@ def known_kilns(atlases: Sequence[pd.DataFrame], config: Change) -> pd.DataFrame
     `atlases` have all of these but `season`, the oldest first. `season` is the number of the last atlas that has it;
     the id is that of the first; `first_seen` the earliest day of all, `last_seen` that of the last.
     """
-    known = pd.DataFrame({name: [] for name in KNOWN}).astype({"id": "str", "season": int})
+    known = pd.DataFrame({name: [] for name in KNOWN}).astype(KNOWN)
     for season, atlas in enumerate(atlases):
         atlas = atlas.sort_values(["lon", "lat", "id"], kind="stable").reset_index(drop=True)
         standing = (known["season"] == season - 1).to_numpy()
@@ -112,7 +116,8 @@ def known_kilns(atlases: Sequence[pd.DataFrame], config: Change) -> pd.DataFrame
         unseen = (rows["last_seen"].iloc[mine] == "").to_numpy()
         rows.loc[mine[unseen], "last_seen"] = old["last_seen"].to_numpy()[unseen]
         absent = known.drop(index=known.index[theirs])
-        known = (pd.concat([absent, rows]) if len(absent) else rows).sort_values("id").reset_index(drop=True)
+        both = pd.concat([part for part in (absent, rows) if len(part)] or [rows])
+        known = both.astype(KNOWN).sort_values("id").reset_index(drop=True)
     return known
 
 

@@ -74,8 +74,8 @@ def publish_atlas(
 
     `inputs` are files: the four tables, lists of scenes, imagery, quicklooks and evaluation, and, if the region has
     them, lists of one or no file of impact (kilns with what is known of them), siting, areas, sources, reports and
-    change, and of the planned orders (GeoJSON). `models` are the models' files by stage; chips are in `store`. Raises TableError
-    for a table that is damaged, or has a column that the data dictionary does not know.
+    change, and of the planned orders (GeoJSON). `models` are the models' files by stage; chips are in `store`. Raises
+    TableError for a table that is damaged, or has a column that the data dictionary does not know.
     """
     cards = {stage: read_card(path) for stage, path in models.items()}
     tables = read_tables(inputs)
