@@ -7,6 +7,7 @@
     snakemake audit --configfile ...               what the screen loses, from a sample of the land it rejects
     snakemake status --configfile ...              how far a run is; while it runs, add --nolock
     snakemake review --configfile ...              windows for people to look at; review_answers reads what they said
+    snakemake activity --configfile ...            an indicator of firing by kiln and date, from short-wave infrared
 
 The unit is a tile; it passes through tiles > scenes > screen > candidates > imagery > detect. Then one atlas is made
 of all tiles, published and evaluated. Each stage has its file in rules/, one script per rule in scripts/, and its
@@ -56,6 +57,7 @@ include: "rules/publish.smk"
 include: "rules/audit.smk"
 include: "rules/review.smk"
 include: "rules/train.smk"
+include: "rules/activity.smk"
 include: "rules/status.smk"
 
 

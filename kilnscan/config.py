@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
-from kilnscan.config_change import Change
+from kilnscan.config_change import Activity, Change
 from kilnscan.config_impact import Areas, Emissions, Exposure, GroundReports, Map, Public, Siting, Source
 from kilnscan.config_parts import Day, Name, Paths, Section, files_named, is_remote
 from kilnscan.errors import ConfigError
@@ -572,6 +572,7 @@ class Config(Section):
     sources: list[Source] = Field([], description="Other sources of pollution, shown and added up beside the kilns.")
     ground_reports: list[GroundReports] = Field([], description="Exports of observations that volunteers sent.")
     change: Change | None = None
+    activity: Activity = Activity()
     map: Map = Map()
     public: Public | None = None
     landscape: Landscape | None = None

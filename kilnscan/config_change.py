@@ -77,3 +77,21 @@ class Change(Section):
         if twice:
             raise ValueError(f"the season {twice[0]!r} is named twice")
         return self
+
+
+MonthDay = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
+
+
+class Activity(Section):
+    """`snakemake activity`: what short-wave infrared tells of fires, on every date of the scenes."""
+
+    firing: tuple[MonthDay, MonthDay] | None = Field(
+        None, description="First and last day of the legal firing season, [11-15, 06-30]; it may go over New Year."
+    )
+
+    def legal(self, day: str) -> bool | None:
+        """Whether firing is legal on a day (YYYY-MM-DD); None if the season is not known."""
+        if self.firing is None:
+            return None
+        first, last = self.firing
+        return first <= day[5:] <= last if first <= last else not last < day[5:] < first

@@ -203,6 +203,7 @@ UNPUBLISHED = {
     "tiling": True,
     "review": True,
     "plan": True,
+    "activity": True,
     "ground_reports": True,
     "imagery": {"budget", "requests_per_second"},
 }
