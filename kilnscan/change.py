@@ -1,6 +1,6 @@
 """What became of each kiln since earlier atlases: new, persisting, moved, changed type, gone, or uncertain, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import geopandas as gpd
@@ -8,15 +8,35 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from kilnscan.config_change import Change
+from kilnscan.config_change import BESIDE, Change
+from kilnscan.earlier import read_atlases, read_beside
+from kilnscan.files import read_json
 from kilnscan.grid import Tile
 from kilnscan.identity import KNOWN, earliest, known_kilns, metres_between
 from kilnscan.kilns import owner_of
 from kilnscan.looked import EQUAL_AREA, Looked
+from kilnscan.tables import read_table
 
 STATUS = ("new", "gone", "moved", "changed type", "persisting", "uncertain")
 """In the order of the report."""
 OTHER_IMAGES = "no image is newer than those of {season}, so it is the models that differ"
+
+
+def compare(inputs: Mapping[str, str], params: Mapping[str, Any]) -> tuple[gpd.GeoDataFrame, dict[str, Any]]:
+    """The table of change and its sums (`find_change`, and `expected_misses`) from files.
+
+    `inputs` are kilns and the tables of `BESIDE` of this run, and its evaluation if there is one (or empty text);
+    `params` those of the rule: change, tiles, min_score.
+    """
+    config = Change.model_validate(params["change"])
+    now = Looked(config.season, {name: read_table(inputs[name]) for name in BESIDE})
+    before = [Looked(atlas.season, read_beside(atlas)) for atlas in config.earlier]
+    tiles = [Tile.from_spec(spec) for spec in params["tiles"]]
+    kilns = read_table(inputs["kilns"])
+    table, sums = find_change(kilns, read_atlases(config), now, before, tiles, config, params["min_score"])
+    recall = read_json(inputs["evaluation"])["atlas"]["recall"]["value"] if inputs.get("evaluation") else None
+    synthetic = "synthetic" in kilns and bool(kilns["synthetic"].any())
+    return table, sums | {"expected_misses": expected_misses(sums, recall), "synthetic": synthetic}
 
 
 def find_change(
@@ -173,6 +193,15 @@ def _table(both: pd.DataFrame, here: np.ndarray, before: Sequence[Looked], confi
     lon, lat = (both[name].fillna(both[f"{name}_before"]).to_numpy(float) for name in ("lon", "lat"))
     table = gpd.GeoDataFrame(table.astype(dict.fromkeys(texts, "str")), geometry=shapely.points(lon, lat), crs=4326)
     return table.sort_values("id", kind="stable").reset_index(drop=True)
+
+
+def expected_misses(sums: dict[str, Any], recall: float | None) -> int | None:
+    """How many earlier kilns that still stand a run with this recall fails to find; None if that is not known.
+
+    Of S standing ones it finds S times the recall, which are those that both have.
+    """
+    both = sum(sums["counts"][status] for status in ("persisting", "changed type", "moved"))
+    return round(both * (1 - recall) / recall) if recall else None
 
 
 def _sums(

@@ -34,7 +34,7 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 .loud { background: #fff3c4; padding: .4rem .8rem }
 </style>
 <h1>Brick kilns of {{ title }}: {{ sums.earlier | join(", ") }} and {{ sums.season }}</h1>
-{% if synthetic %}<p class="loud">An invented landscape. No kiln told of here exists.</p>{% endif %}
+{% if sums.synthetic %}<p class="loud">An invented landscape. No kiln told of here exists.</p>{% endif %}
 <table>
 <tr><th>Status<th class="n">Kilns<th>Meaning
 {% for status, count in sums.counts.items() %}<tr><td>{{ status }}<td class="n">{{ count }}<td>{{ meaning[status] }}
@@ -47,7 +47,9 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 {% endif %}</p>
 <p>A kiln within {{ sums.match_m }} m of an earlier one is the same, one to one. The detector misses kilns and takes
 other things for kilns: some of what is called gone still stands, and some of what is called new stood before or is no
-kiln. Look before you act on a row.</p>
+kiln. {% if sums.expected_misses is not none %}By its measured recall this run fails to find about
+{{ sums.expected_misses }} of the earlier kilns that still stand: compare that with what it calls gone or uncertain.
+{% endif %}Look before you act on a row.</p>
 {% for status, rows, more in lists %}{% if rows %}
 <h2>{{ status | capitalize }} ({{ rows | length + more }})</h2>
 <table>
@@ -60,14 +62,14 @@ kiln. Look before you act on a row.</p>
 """
 
 
-def write_report(path: str | Path, table: gpd.GeoDataFrame, sums: dict[str, Any], title: str, synthetic: bool) -> None:
-    """Write the page of a table of change and its sums (`change.find_change`); every text in it is escaped."""
+def write_report(path: str | Path, table: gpd.GeoDataFrame, sums: dict[str, Any], title: str) -> None:
+    """Write the page of a table of change and its sums (`change.compare`); every text in it is escaped."""
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(PAGE)
     lists = []
     for status in TOLD:
         part = table[table["status"] == status]
         lists.append((status, [_row(row) for row in part.head(MOST).itertuples()], max(len(part) - MOST, 0)))
-    write_text(path, page.render(title=title, synthetic=synthetic, sums=sums, meaning=MEANING, lists=lists))
+    write_text(path, page.render(title=title, sums=sums, meaning=MEANING, lists=lists))
 
 
 def _row(row: Any) -> dict[str, str]:

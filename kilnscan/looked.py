@@ -102,6 +102,7 @@ class Looked:
             return np.zeros(len(lon), bool)
         near = np.isin(np.arange(len(lon)), self._near("candidates", lon, lat, reach_m)[0])
         bought = shapely.union_all(self.tables["acquired"].geometry.array)
+        shapely.prepare(bought)
         return near & ~shapely.intersects_xy(bought, lon, lat)
 
     def latest(self, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:

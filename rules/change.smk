@@ -17,6 +17,7 @@ if settings.change:
             candidates="<results>/atlas/candidates.parquet",
             acquired="<results>/atlas/acquired.parquet",
             detections="<results>/atlas/detections.parquet",
+            evaluation=evaluation,
         output:
             change="<results>/atlas/change.parquet",
             sums="<results>/atlas/change.json",

@@ -10,7 +10,7 @@ import rasterio
 import shapely
 from affine import Affine
 
-from kilnscan.change import STATUS, find_change
+from kilnscan.change import STATUS, expected_misses, find_change
 from kilnscan.change_report import write_report
 from kilnscan.config import load_config
 from kilnscan.config_change import Change, EarlierAtlas
@@ -323,6 +323,12 @@ def test_land_without_a_clear_look_is_found_in_the_small_pictures(tmp_path):
     assert look.why_not(*middle, 50).tolist() == ["not seen clearly in 2025", ""]
 
 
+def test_misses_that_a_recall_makes_probable_are_told():
+    sums = {"counts": dict.fromkeys(STATUS, 0) | {"persisting": 80, "moved": 5, "changed type": 5, "gone": 12}}
+    assert expected_misses(sums, 0.9) == 10 and expected_misses(sums, 1.0) == 0
+    assert expected_misses(sums, None) is None and expected_misses(sums, 0.0) is None
+
+
 # what others bring
 
 
@@ -383,10 +389,16 @@ def test_the_report_tells_every_change_and_escapes_what_strangers_wrote(tmp_path
     before = atlas(HERE, kind=["<script>alert(1)</script>", "FCBK", "FCBK"])
     table, sums = changed(atlas([(451_500, 2_101_000)], ["n"]), before)
     path = tmp_path / "change.html"
-    write_report(path, table.reset_index(), sums, "<i>Here</i>", synthetic=True)
+    sums |= {"expected_misses": 7, "synthetic": True}
+    write_report(path, table.reset_index(), sums, "<i>Here</i>")
     page = path.read_text(encoding="utf-8")
     assert "<script" not in page and "&lt;script&gt;" in page and "<i>Here" not in page
-    assert "2024 looked there and saw none" in page and "Gone (3)" in page and "New (1)" in page
+    assert (
+        "fails to find about\n7 of" in page
+        and "2024 looked there and saw none" in page
+        and "Gone (3)" in page
+        and "New (1)" in page
+    )
     assert "No kiln told of here exists" in page and "http" not in page.replace("http-equiv", "")
 
 
