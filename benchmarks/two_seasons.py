@@ -142,7 +142,7 @@ def simulation(count: int = 50_000, recall: float = 0.9) -> None:
     for day in ("2024-03-01", "2025-03-01"):
         found = rng.random(count) < recall
         places = {
-            name: values[found] + rng.normal(0, 1e-4, found.sum()) for name, values in (("lon", lon), ("lat", lat))
+            name: values[found] + rng.normal(0, 5e-5, found.sum()) for name, values in (("lon", lon), ("lat", lat))
         }
         names = {"id": [f"{day[:4]}-{row}" for row in range(found.sum())], "type": "FCBK", "score": 0.9}
         atlases.append(pd.DataFrame(names | places | {"first_seen": day, "last_seen": day}).astype({"id": "str"}))
