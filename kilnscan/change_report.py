@@ -18,7 +18,7 @@ MEANING = {
     "moved": "found now at some distance, and no other kiln is near",
     "changed type": "found both times, with another type",
     "persisting": "found both times",
-    "uncertain": "found once only, and nothing can be said of the other time",
+    "uncertain": "found once only, and too little is known to call it new or gone",
 }
 PAGE = """<!doctype html>
 <html lang="en">
@@ -34,7 +34,9 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 .loud { background: #fff3c4; padding: .4rem .8rem }
 </style>
 <h1>Brick kilns of {{ title }}: {{ sums.earlier | join(", ") }} and {{ sums.season }}</h1>
-{% if sums.synthetic %}<p class="loud">An invented landscape. No kiln told of here exists.</p>{% endif %}
+{% if sums.synthetic %}
+<p class="loud">An invented landscape. No kiln told of here exists.</p>
+{% endif %}
 <table>
 <tr><th>Status<th class="n">Kilns<th>Meaning
 {% for status, count in sums.counts.items() %}<tr><td>{{ status }}<td class="n">{{ count }}<td>{{ meaning[status] }}
@@ -45,7 +47,7 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 ({{ "{:.1%}".format(sums.seen_both_share or 0) }}).{% endif %}
 {% if sums.outside_region %}{{ sums.outside_region }} earlier kilns lie outside this region and have no row.
 {% endif %}</p>
-<p>A kiln within {{ sums.match_m }} m of an earlier one is the same, one to one. The detector misses kilns and takes
+<p>A kiln within {{ "{:g}".format(sums.match_m) }} m of an earlier one is the same, one to one. The detector misses kilns and takes
 other things for kilns: some of what is called gone still stands, and some of what is called new stood before or is no
 kiln. {% if sums.expected_misses is not none %}By its measured recall this run fails to find about
 {{ sums.expected_misses }} of the earlier kilns that still stand: compare that with what it calls gone or uncertain.
