@@ -48,7 +48,8 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 {% if sums.outside_region %}{{ sums.outside_region }} earlier kilns lie outside this region and have no row.
 {% endif %}</p>
 <p>A kiln within {{ "{:g}".format(sums.match_m) }} m of an earlier one is the same, one to one.
-The detector misses kilns and takes other things for kilns: some of what is called gone still stands, and some of what is called new stood before or is no
+The detector misses kilns and takes other things for kilns:
+some of what is called gone still stands, and some of what is called new stood before or is no
 kiln. {% if sums.expected_misses is not none %}By its measured recall this run fails to find about
 {{ sums.expected_misses }} of the earlier kilns that still stand: compare that with what it calls gone or uncertain.
 {% endif %}Look before you act on a row.</p>
