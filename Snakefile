@@ -10,6 +10,7 @@
     snakemake status --configfile ...              how far a run is; while it runs, add --nolock
     snakemake footprint --configfile ...           what it cost: hours, money, energy, CO2e; against a naive design
     snakemake review --configfile ...              windows for people to look at; review_answers reads what they said
+    snakemake activity --configfile ...            an indicator of firing by kiln and date, from short-wave infrared
 
 The unit is a tile; it passes through tiles > scenes > screen > candidates > imagery > detect. Then one atlas is made
 of all tiles, published and evaluated. Each stage has its file in rules/, one script per rule in scripts/, and its
@@ -38,7 +39,7 @@ pathvars:
 
 wildcard_constraints:
     tile=r"[0-9A-Z_]+",
-    seed=r"\d+",
+    landscape=r"\d+(-later)?",
     sheet=r"[a-z]+",
     model=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     left_out=r"[A-Za-z0-9_-]+",
@@ -53,6 +54,7 @@ include: "rules/plan.smk"
 include: "rules/imagery.smk"
 include: "rules/detect.smk"
 include: "rules/atlas.smk"
+include: "rules/change.smk"
 include: "rules/impact.smk"
 include: "rules/ground_reports.smk"
 include: "rules/evaluate.smk"
@@ -62,6 +64,7 @@ include: "rules/audit.smk"
 include: "rules/review.smk"
 include: "rules/estimate.smk"
 include: "rules/train.smk"
+include: "rules/activity.smk"
 include: "rules/status.smk"
 include: "rules/footprint.smk"
 
@@ -72,6 +75,7 @@ rule all:
         "<results>/tiles.geojson",
         "<results>/atlas/kilns.gpkg",
         "<results>/site",
+        if_asked(settings.change, "change.html"),
         evaluation,
 
 

@@ -11,22 +11,25 @@ import shapely
 from kilnscan.antimeridian import polygons
 from kilnscan.calibration import read_calibration
 from kilnscan.config import Atlas
+from kilnscan.config_change import Change
+from kilnscan.earlier_atlases import read_atlases
 from kilnscan.errors import CatalogueError
 from kilnscan.files import read_json
 from kilnscan.grid import Tile, mgrs_10m, to_lonlat
+from kilnscan.identity import keep_names, known_kilns
 from kilnscan.kilns import DEGREE_DIGITS, build_kilns, read_detections, trace
 from kilnscan.lattice import chip_bounds, chips_of_window
+from kilnscan.looked import WELL_SEEN, unseen_land
 from kilnscan.merge import near_pairs
 from kilnscan.screened import CLAIM_M
 from kilnscan.tables import centres, concat, read_table
 
-WELL_SEEN = 0.95  # share of clear land below which the ledger says so
-
 
 def build_atlas(inputs: dict[str, list[str]], settings: dict[str, Any]) -> dict[str, gpd.GeoDataFrame]:
-    """The tables kilns, detections, candidates, acquired and coverage of a region, EPSG:4326, in a fixed order.
+    """The tables kilns, detections, candidates, acquired, coverage and unseen of a region, EPSG:4326, in a fixed order.
 
     `inputs` lists the tiles' files by kind, each in the order of `settings["tiles"]`; `settings` are the rule's params.
+    Kilns that an earlier atlas of `settings["change"]` has keep the id, and the first day, that it gave them.
     """
     tiles = [Tile.from_spec(spec) for spec in settings["tiles"]]
     names = [tile.id for tile in tiles]
@@ -51,6 +54,10 @@ def build_atlas(inputs: dict[str, list[str]], settings: dict[str, Any]) -> dict[
     for column, which in (("last_seen", -1), ("first_seen", 0)):
         seen_on = [(dates[kiln] or [""])[which] for kiln in kilns["id"]]
         kilns.insert(kilns.columns.get_loc("screen_score") + 1, column, pd.array(seen_on, dtype="str"))
+    if settings["change"]:
+        change = Change.model_validate(settings["change"])
+        atlases = read_atlases(change)
+        kilns, detections = keep_names(kilns, detections, known_kilns(atlases, change), len(atlases), change)
     acquired = build_acquired(imagery.values(), tiles)
     coverage = build_coverage(tiles, seen, candidates, imagery, kilns, acquired, settings["min_clear"])
     return {
@@ -59,6 +66,7 @@ def build_atlas(inputs: dict[str, list[str]], settings: dict[str, Any]) -> dict[
         "candidates": candidates,
         "acquired": acquired,
         "coverage": coverage,
+        "unseen": unseen_land(tiles, seen, dict(zip(names, inputs["quicklooks"], strict=True))),
     }
 
 

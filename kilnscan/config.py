@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from kilnscan.config_change import Activity, Change
 from kilnscan.config_footprint import Footprint
 from kilnscan.config_impact import Areas, Emissions, Exposure, GroundReports, Map, Public, Siting, Source
 from kilnscan.config_paper import Paper
@@ -481,6 +482,14 @@ class Landscape(Section):
     """A synthetic landscape, made by the workflow."""
 
     seed: int = Field(description="Every seed is another landscape.")
+    later: bool = Field(
+        False, description="The same landscape a year later, in which some kilns are new, gone, moved or retyped."
+    )
+
+    @property
+    def folder(self) -> str:
+        """Where the workflow makes it."""
+        return f"results/landscape/{self.seed}{'-later' if self.later else ''}"
 
 
 class TrainingRegion(Section):
@@ -573,6 +582,8 @@ class Config(Section):
     siting: Siting = Field(default_factory=Siting)
     sources: list[Source] = Field([], description="Other sources of pollution, shown and added up beside the kilns.")
     ground_reports: list[GroundReports] = Field([], description="Exports of observations that volunteers sent.")
+    change: Change | None = None
+    activity: Activity = Activity()
     map: Map = Field(default_factory=Map)
     public: Public | None = None
     paper: Paper | None = None

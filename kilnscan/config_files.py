@@ -17,10 +17,10 @@ from kilnscan.files import write_text
 
 SECTIONS = (
     *("tiling", "screen", "imagery", "plan", "detect", "atlas", "audit", "review"),
-    *("exposure", "emissions", "siting", "map", "footprint", "estimate", "reconcile"),
+    *("exposure", "emissions", "siting", "activity", "map", "footprint", "estimate", "reconcile"),
 )
 """Sections that hold without being given."""
-ASKED = ("reference", "areas", "sources", "inventories", "ground_reports", "public", "paper", "train")
+ASKED = ("reference", "areas", "sources", "inventories", "change", "ground_reports", "public", "paper", "train")
 """Sections that are there only if they are given."""
 
 

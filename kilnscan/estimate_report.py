@@ -33,7 +33,9 @@ def report(inputs: dict[str, Any], params: dict[str, Any]) -> tuple[gpd.GeoDataF
     """
     settings, tiles = Estimate.model_validate(params["estimate"]), [Tile.from_spec(spec) for spec in params["tiles"]]
     kilns, coverage = read_table(inputs["kilns"]), read_table(inputs["coverage"])
-    areas = read_areas(Areas.model_validate(params["areas"]))[0] if params["areas"] else _region(coverage, params["name"])
+    areas = (
+        read_areas(Areas.model_validate(params["areas"]))[0] if params["areas"] else _region(coverage, params["name"])
+    )
     frame, together, by_whom = _frame(inputs, params, kilns, tiles)
     labels = Labels(areas, coverage, settings.land_cover)
     frame = frame.assign(**labels(frame["lon"].to_numpy(), frame["lat"].to_numpy(), frame["tile"].to_numpy()))

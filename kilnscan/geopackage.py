@@ -31,6 +31,7 @@ KINDS = {
     "estimates": "MultiPolygon",
     "reconciled": "Point",
     "disagreement": "Polygon",
+    "change": "Point",
 }
 """Layers and the geometry each has; those of mixed Polygon and MultiPolygon become the latter."""
 WORDS = {
@@ -45,6 +46,7 @@ WORDS = {
     "estimates": "Administrative areas with the estimated number of kilns",
     "reconciled": "Places of kilns, and which inventory has them",
     "disagreement": "Where inventories disagree, by cells",
+    "change": "What became of each kiln since earlier atlases",
     "siting": "Siting rules by kiln",
     "metadata": "What the data were made from: keys and JSON values",
     "data_dictionary": "Meaning, unit, source and uncertainty of every column",

@@ -15,7 +15,7 @@ import pyogrio
 
 from kilnscan.config_impact import Earlier, Map, Public
 from kilnscan.dictionary import Column, area_columns, as_table, dictionary_of, inventory_columns
-from kilnscan.earlier import write_earlier
+from kilnscan.earlier_pictures import write_earlier
 from kilnscan.errors import TableError
 from kilnscan.files import read_json, replacing, write_json
 from kilnscan.geopackage import WORDS, write_geopackage
@@ -31,9 +31,9 @@ from kilnscan.tables import concat, read_table
 
 SENTINEL = "Contains modified Copernicus Sentinel data"
 TABLES = ("kilns", "candidates", "acquired", "coverage")
-MORE = ("areas", "sources", "reports", "estimates", "disagreement")
+MORE = ("areas", "sources", "reports", "change", "estimates", "disagreement")
 """Layers that an atlas has if the configuration asks for them."""
-PARQUET = ("sources", "areas")
+PARQUET = ("sources", "areas", "change")
 """Layers written as GeoParquet besides the kilns."""
 OPEN = "kilns-open.gpkg"
 """The GeoPackage of a map's downloads where the atlas's own holds rows that are not for everybody."""
@@ -76,9 +76,9 @@ def publish_atlas(
     """Write all products of a region, and those of its public edition if `outputs` names the folder `public`.
 
     `inputs` are files: the four tables, lists of scenes, imagery, quicklooks and evaluation, and, if the region has
-    them, lists of one or no file of impact (kilns with what is known of them), siting, areas, sources and reports, and
-    of the planned orders (GeoJSON). `models` are the models' files by stage; chips are in `store`. Raises TableError
-    for a table that is damaged, or has a column that the data dictionary does not know.
+    them, lists of one or no file of impact (kilns with what is known of them), siting, areas, sources, reports and
+    change, and of the planned orders (GeoJSON). `models` are the models' files by stage; chips are in `store`. Raises
+    TableError for a table that is damaged, or has a column that the data dictionary does not know.
     """
     cards = {stage: read_card(path) for stage, path in models.items()}
     tables = read_tables(inputs)
@@ -178,6 +178,9 @@ def read_tables(inputs: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     if inputs.get("impact"):
         tables["kilns"] = read_table(inputs["impact"][0])
     tables |= {name: read_table(inputs[name][0]) for name in MORE if inputs.get(name)}
+    if "change" in tables:
+        status = tables["change"].set_index("id")["status"]
+        tables["kilns"] = tables["kilns"].assign(change=tables["kilns"]["id"].map(status))
     if inputs.get("orders"):
         tables["orders"] = _read_orders(inputs["orders"])
     if inputs.get("siting"):

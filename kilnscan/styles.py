@@ -26,6 +26,14 @@ VERDICTS = {
     "new": ("New", "#1668c7"),
     "unsure": ("Unsure", "#6b6b6b"),
 }
+CHANGES = {
+    "new": ("New", "#b00020", "triangle"),
+    "gone": ("Gone", "#1c2430", "square"),
+    "moved": ("Moved", "#8a3ffc", "diamond"),
+    "changed type": ("Changed type", "#1668c7", "pentagon"),
+    "persisting": ("Persisting", "#2e7d32", "circle"),
+    "uncertain": ("Uncertain", "#8c8c8c", "star"),
+}
 MARKERS = ("circle", "square", "triangle", "diamond", "pentagon", "star")
 
 
@@ -55,6 +63,8 @@ def style_of(layer: str, table: pd.DataFrame, points: bool) -> str:
         return _qml("product", [_dashed(look) for look in _spread(table["product"])], points)
     if layer == "reports":
         return _qml("verdict", [Look(value, *VERDICTS[value], marker="diamond") for value in VERDICTS], points)
+    if layer == "change":
+        return _qml("status", [Look(value, *CHANGES[value][:2], marker=CHANGES[value][2]) for value in CHANGES], points)
     alone = {
         "candidates": Look("", "Candidate", "#e0a800"),
         "acquired": Look("", "Imagery acquired", "#1668c7", fill="solid"),

@@ -42,6 +42,27 @@ def report_photos(settings):
     return [str(path) for path in files if path.is_file() and not path.is_symlink()]
 
 
+def check_earlier(settings):
+    """Raise ConfigError if an earlier atlas is not there, or is this run's own."""
+    own = f"results/{settings.region.name}/"
+    for path in earlier_kilns(settings):
+        if path.startswith(f"{own}atlas/"):
+            raise ConfigError(
+                f"`change.earlier` names {path}, which this run overwrites: copy {own}atlas to another folder before a new season."
+            )
+        if made_here(path) and not storage_prefix() and not Path(path).is_file():
+            raise ConfigError(
+                f"`change.earlier` names {path}, which does not exist yet: run that season first."
+            )
+    check_files("change.earlier", settings.change.files if settings.change else [])
+
+
+def earlier_kilns(settings=None):
+    """The kilns of earlier atlases."""
+    change = (settings or globals()["settings"]).change
+    return change.kiln_files if change else []
+
+
 def check_answers(answers):
     """Raise ConfigError if answers do not exist or lie where the workflow would overwrite them."""
     for answer in answers:
@@ -86,6 +107,7 @@ try:
         check_files("ground_reports", reports.files or [reports.path])
         check_files("ground_reports", filter(None, [reports.review, reports.key]))
         send("ground_reports.photos", report_photos(settings))
+    check_earlier(settings)
     check_files("map", settings.map.files)
     check_files("paper", settings.paper.files if settings.paper else [])
     send("region.aoi", [settings.region.aoi])
@@ -145,8 +167,7 @@ def closing_words():
 
 def record_places():
     """Where the records of this region's jobs are."""
-    seed = settings.landscape and settings.landscape.seed
-    made = [] if seed is None else [f"results/landscape/{seed}/jobs"]
+    made = [f"{settings.landscape.folder}/jobs"] if settings.landscape else []
     root = f"{storage_prefix()}/" if storage_prefix() else ""
     return [root + place for place in (*made, f"results/{settings.region.name}/jobs")]
 
@@ -163,6 +184,7 @@ def expected_jobs():
     once = [
         "atlas",
         "impact",
+        *(["change"] if settings.change else []),
         *(["sources"] if settings.sources else []),
         *(["ground_reports"] if settings.ground_reports else []),
         *(["evaluate"] if settings.reference else []),
@@ -200,6 +222,7 @@ UNPUBLISHED = {
     "plan": True,
     "paper": True,
     "footprint": True,
+    "activity": True,
     "ground_reports": True,
     "estimate": True,
     "inventories": True,
@@ -327,6 +350,12 @@ def asked_slowly():
     """1 where a tile service is asked or chips cost money: one job at a time keeps the rate and pays for nothing twice."""
     paid = settings.imagery.price_per_km2 or settings.imagery.price_per_1000_requests
     return int(settings.imagery.provider == "xyz" or bool(paid))
+
+
+def same_kilns():
+    """What decides which earlier kiln a kiln is; what counts as doubtful does not."""
+    change = settings.change
+    return change and change.model_dump(mode="json", exclude={"doubt"})
 
 
 def impact_files():

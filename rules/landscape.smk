@@ -1,10 +1,10 @@
 """The demo's synthetic landscape: what open data and a vendor would deliver of a place that does not exist.
 
-Needs: a seed (config `landscape.seed`).
-Makes: results/landscape/<seed>/ with catalog.json and scenes, four sheets of 0.5 m imagery, and the truth.
+Needs: a seed (config `landscape`); `<seed>-later` is the same place a year later, with known changes.
+Makes: results/landscape/<landscape>/ with catalog.json and scenes, four sheets of 0.5 m imagery, and the truth.
 """
 
-LANDSCAPE = "results/landscape/{seed}"
+LANDSCAPE = "results/landscape/{landscape}"
 
 
 rule landscape_scenes:
@@ -13,8 +13,8 @@ rule landscape_scenes:
         catalog=f"{LANDSCAPE}/catalog.json",
         scenes=directory(f"{LANDSCAPE}/sentinel2"),
     log:
-        "logs/landscape/{seed}/scenes.log",
-        record="results/landscape/{seed}/jobs/scenes.json",
+        "logs/landscape/{landscape}/scenes.log",
+        record="results/landscape/{landscape}/jobs/scenes.json",
     conda:
         "../envs/core.yaml"
     resources:
@@ -31,8 +31,8 @@ rule landscape_imagery:
     output:
         sheet=f"{LANDSCAPE}/imagery/{{sheet}}.tif",
     log:
-        "logs/landscape/{seed}/{sheet}.log",
-        record="results/landscape/{seed}/jobs/{sheet}.json",
+        "logs/landscape/{landscape}/{sheet}.log",
+        record="results/landscape/{landscape}/jobs/{sheet}.json",
     conda:
         "../envs/core.yaml"
     resources:
@@ -57,13 +57,14 @@ rule landscape_truth:
             "clinics.geojson",
             "earlier.geojson",
             "ponds.geojson",
+            "change.geojson",
             "air.csv",
             "plants.csv",
             "reports.csv",
         ),
     log:
-        "logs/landscape/{seed}/truth.log",
-        record="results/landscape/{seed}/jobs/truth.json",
+        "logs/landscape/{landscape}/truth.log",
+        record="results/landscape/{landscape}/jobs/truth.json",
     conda:
         "../envs/core.yaml"
     resources:

@@ -38,6 +38,7 @@ rule publish:
         areas=if_asked(settings.areas, "areas.parquet"),
         sources=if_asked(settings.sources, "sources.parquet"),
         reports=if_asked(settings.ground_reports, "reports.parquet"),
+        change=if_asked(settings.change, "change.parquet"),
         orders=planned_orders(),
         words=local_files(settings.map.files),
         models=[outside(settings.screen.model), outside(settings.detect.model)],

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from kilnscan.console import job
-from kilnscan.landscape import plan_landscape, write_sheet
+from kilnscan.landscape import named_landscape, write_sheet
 
 
-def main(seed: int, sheet: str, path: str) -> None:
-    write_sheet(plan_landscape(seed), sheet, Path(path))
+def main(landscape: str, sheet: str, path: str) -> None:
+    write_sheet(named_landscape(landscape), sheet, Path(path))
 
 
 if "snakemake" in globals():
     with job(snakemake):
-        main(int(snakemake.wildcards.seed), snakemake.wildcards.sheet, snakemake.output.sheet)
+        main(snakemake.wildcards.landscape, snakemake.wildcards.sheet, snakemake.output.sheet)

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from kilnscan.console import job
-from kilnscan.landscape import plan_landscape, write_scenes
+from kilnscan.landscape import named_landscape, write_scenes
 
 
-def main(seed: int, catalog: str) -> None:
-    write_scenes(plan_landscape(seed), Path(catalog).parent)
+def main(landscape: str, catalog: str) -> None:
+    write_scenes(named_landscape(landscape), Path(catalog).parent)
 
 
 if "snakemake" in globals():
     with job(snakemake):
-        main(int(snakemake.wildcards.seed), snakemake.output.catalog)
+        main(snakemake.wildcards.landscape, snakemake.output.catalog)

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from kilnscan.console import job
-from kilnscan.landscape import plan_landscape, write_truth
+from kilnscan.landscape import named_landscape, write_truth
 
 
-def main(seed: int, truth: str) -> None:
-    write_truth(plan_landscape(seed), Path(truth).parent)
+def main(landscape: str, truth: str) -> None:
+    write_truth(named_landscape(landscape), Path(truth).parent)
 
 
 if "snakemake" in globals():
     with job(snakemake):
-        main(int(snakemake.wildcards.seed), snakemake.output.truth)
+        main(snakemake.wildcards.landscape, snakemake.output.truth)

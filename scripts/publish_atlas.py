@@ -26,6 +26,7 @@ if "snakemake" in globals():
             "areas",
             "sources",
             "reports",
+            "change",
             "orders",
         )
         inputs = {name: snakemake.input[name] for name in ("kilns", "candidates", "acquired", "coverage", "facts")}

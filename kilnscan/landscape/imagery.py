@@ -17,7 +17,9 @@ from kilnscan.landscape.texture import LEVELS, PERIOD, SCALE, Relief, textures
 
 SHEETS = ("nw", "ne", "sw", "se")
 DAY = date(2024, 2, 18)
-"""The day the imagery was taken."""
+"""The day the imagery was taken, in the first season."""
+ANOTHER = 1000
+"""Added to the seed of the textures: the same ground a year later is rough in another way."""
 BLOCK = 1000  # pixels rendered at a time
 MARGIN = 1  # pixels around a block that softening needs
 
@@ -43,7 +45,7 @@ def write_sheet(landscape: Landscape, sheet: str, path: str | Path) -> None:
     with replacing(path) as temporary, MemoryFile() as memory:
         with memory.open(driver="GTiff", **profile) as target:
             target.write(np.moveaxis(pixels, 2, 0))
-            target.update_tags(SYNTHETIC="yes", ACQUIRED=DAY.isoformat())
+            target.update_tags(SYNTHETIC="yes", ACQUIRED=DAY.replace(year=DAY.year + landscape.years).isoformat())
             target.build_overviews([2, 4, 8, 16], Resampling.average)  # twice as fast as leaving it to the COG driver
         del pixels
         with memory.open() as source:
@@ -65,7 +67,7 @@ def render(landscape: Landscape, bounds: Bounds) -> np.ndarray:
     west, north = round((left - CENTRE[0]) / PIXEL_M), round((CENTRE[1] - top) / PIXEL_M)
     width, height = round((right - left) / PIXEL_M), round((top - bottom) / PIXEL_M)
     pixels = np.empty((height, width, 3), np.uint8)
-    tiles, ramp = textures(landscape.seed).ravel(), colours(landscape.palette)
+    tiles, ramp = textures(landscape.seed + ANOTHER * landscape.years).ravel(), colours(landscape.palette)
     first = landscape.palette.texture.astype(np.int32) * PERIOD**2
     relief = Relief(landscape.seed, landscape.half_width_m + 1000)
     for row in range(0, height, BLOCK):

@@ -38,7 +38,7 @@ class Kiln:
 
 
 @dataclass
-class _Site:
+class Site:
     """The kilns placed so far, and where none may stand."""
 
     rng: np.random.Generator
@@ -90,7 +90,7 @@ def place_kilns(rng: np.random.Generator, count: int, aoi: Polygon, keep_out: Ba
     its edge; of the rest a third stand in clusters of four to eight, a sixth in pairs and the others alone.
     Raises ValueError if they do not fit.
     """
-    site = _Site(rng, keep_out, trend)
+    site = Site(rng, keep_out, trend)
     half = aoi.bounds[2]
     inner = aoi.buffer(-140)
 
@@ -130,7 +130,7 @@ def place_kilns(rng: np.random.Generator, count: int, aoi: Polygon, keep_out: Ba
     return sorted(site.kilns, key=lambda kiln: (kiln.x, kiln.y))
 
 
-def _cluster(site: _Site, size: int, anywhere: Callable[[], tuple[float, float]]) -> None:
+def _cluster(site: Site, size: int, anywhere: Callable[[], tuple[float, float]]) -> None:
     """Put `size` kilns within 330 m of a point that no other kiln is near; all or none."""
     before = list(site.kilns)
     for _ in range(200):
@@ -146,7 +146,7 @@ def _cluster(site: _Site, size: int, anywhere: Callable[[], tuple[float, float]]
         site.kilns[:] = before
 
 
-def _pair(site: _Site, anywhere: Callable[[], tuple[float, float]]) -> None:
+def _pair(site: Site, anywhere: Callable[[], tuple[float, float]]) -> None:
     """Put two kilns side by side, 75 to 150 m apart."""
     for _ in range(200):
         before = list(site.kilns)

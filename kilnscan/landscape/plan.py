@@ -10,9 +10,10 @@ from shapely.geometry import Point
 from kilnscan.landscape import fields, settlements, water_and_roads
 from kilnscan.landscape.kiln_drawing import paint_kiln
 from kilnscan.landscape.kilns import Kiln, place_kilns
+from kilnscan.landscape.later import Changed, change_kilns
 from kilnscan.landscape.materials import Palette, make_palette
 from kilnscan.landscape.settlements import Place, Village
-from kilnscan.landscape.shapes import Canvas, Patches
+from kilnscan.landscape.shapes import Canvas, Layer, Patches
 
 EPSG = 32645
 CENTRE = (450_000.0, 2_100_000.0)
@@ -40,6 +41,13 @@ class Landscape:
     """Outlines of ponds that hold water."""
     patches: Patches
     palette: Palette
+    changes: tuple[Changed, ...] = ()
+    """What became of each kiln since a year ago; empty in the first season."""
+
+    @property
+    def years(self) -> int:
+        """Years since the first season."""
+        return int(bool(self.changes))
 
     @property
     def scene_bounds(self) -> Bounds:
@@ -67,11 +75,17 @@ def area_of_interest(half: float) -> Polygon:
     return Polygon([(-half, -half), (half, -half), (half, half - cut), (half - cut, half), (-half, half)])
 
 
-def plan_landscape(seed: int, kilns: int = 72, half_width_m: float = 3_600) -> Landscape:
+def named_landscape(name: str) -> Landscape:
+    """The landscape of a seed, `7`, or the same a year later, `7-later`."""
+    seed, _, later = name.partition("-")
+    return plan_landscape(int(seed), later=later == "later")
+
+
+def plan_landscape(seed: int, kilns: int = 72, half_width_m: float = 3_600, later: bool = False) -> Landscape:
     """Place and paint everything: `kilns` kilns, about one in fourteen of them just outside the area of interest.
 
-    `half_width_m` is half the width of the area of interest, a multiple of 100. Raises ValueError if the kilns do
-    not fit.
+    `half_width_m` is half the width of the area of interest, a multiple of 100. With `later` it is the same landscape a
+    year on, with the changes of `change_kilns`. Raises ValueError if the kilns do not fit.
     """
     half = half_width_m + SCENE_MARGIN_M
     aoi = area_of_interest(half_width_m)
@@ -106,9 +120,23 @@ def plan_landscape(seed: int, kilns: int = 72, half_width_m: float = 3_600) -> L
     clear = _clear_of(shapely.union_all([taken, ways, *built]))
     ponds = water_and_roads.paint_ponds(lay, canvas, palette, half, clear)
     fields.paint_trees(till, canvas, palette, half, corners, clear)
-    for kiln in kiln_list:
-        paint_kiln(draw, canvas, palette, kiln)
-    return Landscape(seed, half_width_m, aoi, kiln_list, villages, schools, plants, ponds, canvas.finish(), palette)
+    changes = _change(seed, kiln_list, aoi, shapely.union_all([waters, ways, *built])) if later else ()
+    standing = {changed.now for changed in changes} if later else set(kiln_list)
+    for kiln in kiln_list:  # those that stand no more are painted elsewhere, so that the others look as they did
+        paint_kiln(draw, canvas if kiln in standing else Canvas(), palette, kiln)
+    fresh = [changed.now for changed in changes if changed.now and changed.now != changed.before]
+    for number, kiln in enumerate(fresh):
+        canvas.clear(Layer.TREES, kiln.x, kiln.y, kiln.length)
+        paint_kiln(np.random.default_rng([seed, 11, number]), canvas, palette, kiln)
+    if later:
+        kiln_list = sorted((kiln for kiln in standing if kiln), key=lambda kiln: (kiln.x, kiln.y))
+    return Landscape(
+        seed, half_width_m, aoi, kiln_list, villages, schools, plants, ponds, canvas.finish(), palette, changes
+    )
+
+
+def _change(seed: int, kilns: list[Kiln], aoi: Polygon, keep_out: shapely.Geometry) -> tuple[Changed, ...]:
+    return tuple(change_kilns(np.random.default_rng([seed, 10]), kilns, aoi, keep_out))
 
 
 def _clear_of(taken: shapely.Geometry) -> fields.Clear:

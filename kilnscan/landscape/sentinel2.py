@@ -38,6 +38,10 @@ class Pass:
     edge: bool = False
     """Whether the orbit's edge leaves a wedge without data."""
 
+    def on(self, landscape: Landscape) -> date:
+        """The day of this pass over a landscape, which may be of a later year."""
+        return self.day.replace(year=self.day.year + landscape.years)
+
 
 # What an item says of its pixels, and what they are: (boa_offset_applied, declared offset, shift of DN, baseline).
 # The second is Earth Search's trap: an offset is declared, but has been applied already.
@@ -92,15 +96,16 @@ def write_scenes(landscape: Landscape, folder: str | Path) -> None:
     for number, overpass in enumerate(PASSES):
         reflectance, scl = observe(landscape, materials, relief, number)
         for granule, habit in zip(granules(landscape), overpass.stored, strict=True):
-            name = f"SYN_{granule.grid}_{overpass.day:%Y%m%d}_0_L2A"
+            day = overpass.on(landscape)
+            name = f"SYN_{granule.grid}_{day:%Y%m%d}_0_L2A"
             shift = HABITS[habit][2]
             classes = granule.of(scl, landscape.scene_bounds[3], 20)
             bands = {"SCL": classes.astype(np.uint16)}
             for band, values in reflectance.items():
                 bands[band] = stored(granule.of(values, landscape.scene_bounds[3], 20 if band in COARSE else 10), shift)
             for band, pixels in bands.items():
-                _write(folder / "sentinel2" / name / f"{band}.tif", pixels, granule.bounds, overpass.day)
-            items.append(item(name, granule.grid, granule.bounds, overpass.day, HABITS[habit], classes))
+                _write(folder / "sentinel2" / name / f"{band}.tif", pixels, granule.bounds, day)
+            items.append(item(name, granule.grid, granule.bounds, day, HABITS[habit], classes))
     items.sort(key=lambda entry: entry["id"])
     write_json(folder / "catalog.json", {"type": "FeatureCollection", "features": items})
 
@@ -140,7 +145,7 @@ def observe(
     Granules are cut from this, so that they agree to the last bit where they overlap.
     """
     overpass = PASSES[number]
-    rng = np.random.default_rng([landscape.seed, 9, number])
+    rng = np.random.default_rng([landscape.seed, 9, number + landscape.years * len(PASSES)])
     table = landscape.palette.reflectance(overpass.day) * rng.normal(1, 0.02) * rng.normal(1, 0.012, len(BANDS))
     cloud, dark = clouds(landscape, rng, overpass.cloud)
     void = _off_orbit(landscape, rng) if overpass.edge else np.zeros_like(cloud, bool)

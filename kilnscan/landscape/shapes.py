@@ -109,6 +109,12 @@ class Canvas:
         for outline in reaches(line, width):
             self.add(layer, outline, code)
 
+    def clear(self, layer: Layer, x: float, y: float, radius: float) -> None:
+        """Take away what was painted in a layer within `radius` metres of (x, y)."""
+        self._layers[layer] = [
+            item for item in self._layers[layer] if np.hypot(*(item[0].mean(axis=0) - (x, y))) > radius
+        ]
+
     def finish(self) -> "Patches":
         """All outlines in painting order."""
         return Patches.of([item for layer in Layer for item in self._layers[layer]])

@@ -12,6 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from kilnscan.files import replacing
 from kilnscan.landscape.features import TO_LONLAT, write_features
+from kilnscan.landscape.later import Changed
 from kilnscan.landscape.plan import CENTRE, Landscape
 from kilnscan.landscape.settlements import Place
 from kilnscan.landscape.surroundings import write_surroundings
@@ -22,7 +23,8 @@ BACKGROUND = 0.6
 
 
 def write_truth(landscape: Landscape, folder: str | Path) -> None:
-    """Write truth.geojson (oriented boxes), schools.geojson, population.tif and the surroundings, all in EPSG:4326.
+    """Write truth.geojson (oriented boxes), change.geojson (what became of each kiln within a year; empty in the first
+    season), schools.geojson, population.tif and the surroundings, all in EPSG:4326.
 
     The kilns include those outside the area of interest; their `inside_aoi` is false.
     """
@@ -41,9 +43,16 @@ def write_truth(landscape: Landscape, folder: str | Path) -> None:
         for kiln in landscape.kilns
     ]
     write_features(folder / "truth.geojson", kilns)
+    write_features(folder / "change.geojson", map(_changed, landscape.changes))
     write_features(folder / "schools.geojson", (_point(place, {}) for place in landscape.schools))
     write_surroundings(landscape, folder)
     _write_population(landscape, folder / "population.tif")
+
+
+def _changed(changed: Changed) -> tuple[BaseGeometry, dict[str, Any]]:
+    """Where a kiln is, or was if it is gone, and what became of it."""
+    about = {"status": changed.status, "type": changed.now and changed.now.kiln_type}
+    return (changed.now or changed.before).box, about | {"type_before": changed.before and changed.before.kiln_type}
 
 
 def _point(place: Place, more: dict[str, Any]) -> tuple[BaseGeometry, dict[str, Any]]:

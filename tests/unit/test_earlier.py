@@ -11,7 +11,7 @@ from pyproj import Transformer
 
 from kilnscan.config_impact import Earlier, Map
 from kilnscan.dictionary import check_columns
-from kilnscan.earlier import write_earlier
+from kilnscan.earlier_pictures import write_earlier
 from kilnscan.errors import ImageryError
 from kilnscan.products import _with_earlier
 
