@@ -117,7 +117,7 @@ def test_same_seed_writes_identical_bytes(folder: Path, tmp_path: Path) -> None:
     write_truth(landscape, tmp_path)
     write_sheet(landscape, "ne", tmp_path / "ne.tif")
     written = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    assert len(written) == 12 * 7 + 1 + 11 + 1
+    assert len(written) == 12 * 7 + 1 + 12 + 1
     assert written == sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
     assert [name for name in written if (folder / name).read_bytes() != (tmp_path / name).read_bytes()] == []
 
