@@ -1,61 +1,73 @@
-"""What a paper was made from, as hashes; and whether that is still what it is made from."""
+"""A frozen scene list: the scenes of a whole region as one small file that a paper can be committed with.
 
-from collections.abc import Iterable, Mapping
+It is a STAC item collection like any other, so `sentinel2.catalog` may name it. Each scene says which cells of land
+(kilnscan/dates.py) it was chosen for, so that the same are chosen again, without asking anybody. It is GeoJSON too:
+QGIS shows the footprints.
+"""
+
 from typing import Any
 
-from kilnscan.errors import ConfigError
-from kilnscan.files import digest, sha256_file
+import shapely
 
-PARTS = {
-    "scenes": "the scenes of tile",
-    "files": "the file",
-    "config": "the section of the configuration",
-}
-MOST_NAMED = 5
+from kilnscan.config_parts import is_remote
+from kilnscan.errors import CatalogueError
 
 
-def inputs_of(
-    config: Mapping[str, Any], scenes: Iterable[Mapping[str, Any]], files: Iterable[str], data: str = ""
-) -> dict[str, dict[str, str]]:
-    """Hashes of what a run computes from: sections of the configuration, the tiles' scene lists, files from outside.
+def freeze(lists: list[dict[str, Any]]) -> dict[str, Any]:
+    """The item collection of all scenes in scene lists (scenes.json), with their reflectance offsets settled.
 
-    Paths below the folder `data` (config `data`) are written with {data}, so that it may lie anywhere.
+    Raises CatalogueError if a scene is a file on this machine: its catalogue is a frozen list already.
     """
+    features = {}
+    for scenes in lists:
+        for day in scenes["dates"]:
+            for item in day["items"]:
+                href = next(iter(item["assets"].values()), "")
+                if not is_remote(href):
+                    raise CatalogueError(
+                        f"The scenes of tile {scenes['tile']['id']} are files on this machine ({href}): only scenes "
+                        "on the web or in S3 can be frozen. Commit their catalogue instead."
+                    )
+                if any("?" in href for href in item["assets"].values()):
+                    raise CatalogueError(
+                        f"The links of scene {item['id']} carry a query, perhaps a key: such a list cannot be kept."
+                    )
+                feature = features.setdefault((item["collection"], item["id"]), _feature(item, scenes))
+                cells = feature["properties"]["kilnscan:cells"]
+                cells.extend(cell for cell in day["cells"] if cell not in cells)
+    for feature in features.values():
+        feature["properties"]["kilnscan:cells"].sort()
+    return {"type": "FeatureCollection", "features": [features[key] for key in sorted(features)]}
+
+
+def _feature(item: dict[str, Any], scenes: dict[str, Any]) -> dict[str, Any]:
+    shape = shapely.from_wkt(item["footprint"]) if item["footprint"] else None
+    properties = {
+        "datetime": item["datetime"],
+        "eo:cloud_cover": item["cloud"],
+        "proj:code": f"EPSG:{scenes['tile']['epsg']}",
+        "s2:processing_baseline": item["baseline"],
+        "kilnscan:settled": True,
+        "kilnscan:cells": [],
+        "kilnscan:synthetic": scenes["synthetic"],
+    }
     return {
-        "config": {name: digest(_relative(section, data)) for name, section in config.items() if name != "data"},
-        "scenes": {entry["tile"]["id"]: entry["fingerprint"] for entry in scenes},
-        "files": {_relative(path, data): sha256_file(path) for path in sorted(set(files))},
+        "type": "Feature",
+        "stac_version": "1.0.0",
+        "id": item["id"],
+        "collection": item["collection"],
+        "geometry": shape and shapely.geometry.mapping(shape),
+        "bbox": shape and list(shape.bounds),
+        "properties": properties,
+        "links": [],
+        "assets": {band: _asset(item, band) for band in item["assets"]},
     }
 
 
-def check_frozen(now: Mapping[str, Mapping[str, str]], frozen: object, path: str) -> None:
-    """Raise ConfigError, naming what differs, unless a run is made from what the file `path` holds."""
-    if not isinstance(frozen, dict) or not all(isinstance(frozen.get(part), dict) for part in PARTS):
-        raise ConfigError(f"{path} does not say what a paper was made from: copy `inputs.json` of a run there.")
-    changed = [
-        f"{words} {name} {_how(now[part].get(name), frozen[part].get(name))}"
-        for part, words in PARTS.items()
-        for name in sorted({*now[part], *frozen[part]})
-        if now[part].get(name) != frozen[part].get(name)
-    ]
-    if changed:
-        more = f", and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
-        raise ConfigError(
-            f"The paper was frozen from other inputs than these ({path}): {'; '.join(changed[:MOST_NAMED])}{more}. "
-            "Bring back what it was made from, or copy the new `inputs.json` there if the change is meant."
-        )
-
-
-def _how(now: str | None, then: str | None) -> str:
-    return "is new" if then is None else "is gone" if now is None else "has changed"
-
-
-def _relative(value: Any, data: str) -> Any:
-    """`value` with the folder `data` in any text written as {data}."""
-    if isinstance(value, str):
-        return value.replace(data, "{data}") if data else value
-    if isinstance(value, Mapping):
-        return {key: _relative(item, data) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_relative(item, data) for item in value]
-    return value
+def _asset(item: dict[str, Any], band: str) -> dict[str, Any]:
+    rows, columns, *transform = item["grids"][band]
+    asset = {"href": item["assets"][band], "proj:shape": [rows, columns], "proj:transform": transform}
+    if band in item["radiometry"]:
+        factor, offset = item["radiometry"][band]
+        asset["raster:bands"] = [{"scale": round(factor / 10_000, 12), "offset": round(offset / 10_000, 12)}]
+    return asset

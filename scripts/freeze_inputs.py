@@ -2,7 +2,7 @@
 
 from kilnscan.console import job
 from kilnscan.files import read_json, write_json
-from kilnscan.frozen import check_frozen, inputs_of
+from kilnscan.paper_inputs import check_frozen, inputs_of
 
 
 def main(scenes: list[str], params: dict, path: str) -> None:

@@ -12,8 +12,8 @@ from kilnscan.archive import SUMS, files_below, groups_of, sources, write_archiv
 from kilnscan.config_impact import Public
 from kilnscan.crate import METADATA, WORKFLOW
 from kilnscan.errors import ConfigError
-from kilnscan.frozen import check_frozen, inputs_of
 from kilnscan.paper import read_told, write_values
+from kilnscan.paper_inputs import check_frozen, inputs_of
 from kilnscan.paper_text import as_page, interval, loose_numbers, number, percent, render
 from tests.conftest import ROOT
 from tests.published import SCENE, layers

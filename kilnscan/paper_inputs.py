@@ -1,0 +1,61 @@
+"""What a paper was made from, as hashes; and whether that is still what it is made from."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kilnscan.errors import ConfigError
+from kilnscan.files import digest, sha256_file
+
+PARTS = {
+    "scenes": "the scenes of tile",
+    "files": "the file",
+    "config": "the section of the configuration",
+}
+MOST_NAMED = 5
+
+
+def inputs_of(
+    config: Mapping[str, Any], scenes: Iterable[Mapping[str, Any]], files: Iterable[str], data: str = ""
+) -> dict[str, dict[str, str]]:
+    """Hashes of what a run computes from: sections of the configuration, the tiles' scene lists, files from outside.
+
+    Paths below the folder `data` (config `data`) are written with {data}, so that it may lie anywhere.
+    """
+    return {
+        "config": {name: digest(_relative(section, data)) for name, section in config.items() if name != "data"},
+        "scenes": {entry["tile"]["id"]: entry["fingerprint"] for entry in scenes},
+        "files": {_relative(path, data): sha256_file(path) for path in sorted(set(files))},
+    }
+
+
+def check_frozen(now: Mapping[str, Mapping[str, str]], frozen: object, path: str) -> None:
+    """Raise ConfigError, naming what differs, unless a run is made from what the file `path` holds."""
+    if not isinstance(frozen, dict) or not all(isinstance(frozen.get(part), dict) for part in PARTS):
+        raise ConfigError(f"{path} does not say what a paper was made from: copy `inputs.json` of a run there.")
+    changed = [
+        f"{words} {name} {_how(now[part].get(name), frozen[part].get(name))}"
+        for part, words in PARTS.items()
+        for name in sorted({*now[part], *frozen[part]})
+        if now[part].get(name) != frozen[part].get(name)
+    ]
+    if changed:
+        more = f", and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
+        raise ConfigError(
+            f"The paper was frozen from other inputs than these ({path}): {'; '.join(changed[:MOST_NAMED])}{more}. "
+            "Bring back what it was made from, or copy the new `inputs.json` there if the change is meant."
+        )
+
+
+def _how(now: str | None, then: str | None) -> str:
+    return "is new" if then is None else "is gone" if now is None else "has changed"
+
+
+def _relative(value: Any, data: str) -> Any:
+    """`value` with the folder `data` in any text written as {data}."""
+    if isinstance(value, str):
+        return value.replace(data, "{data}") if data else value
+    if isinstance(value, Mapping):
+        return {key: _relative(item, data) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_relative(item, data) for item in value]
+    return value
