@@ -87,7 +87,9 @@ def test_columns_are_those_asked_for_and_emissions() -> None:
     assert set(kilns.columns) == {"id", "lon", "lat", "area", "siting", "geometry"} | emissions
 
 
-@pytest.mark.parametrize("column", ["tile", "chip", "length_m", "azimuth_deg", "people_1km", "detections", "geometry", "nonsense"])
+@pytest.mark.parametrize(
+    "column", ["tile", "chip", "length_m", "azimuth_deg", "people_1km", "detections", "geometry", "nonsense"]
+)
 def test_a_column_that_tells_the_place_is_refused_when_the_region_file_is_read(column: str) -> None:
     with pytest.raises(ConfigError, match=f"public.columns.*{column}"):
         load_config({**REGION, "public": {"columns": ["id", column]}})
