@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from kilnscan.config_parts import Day, Name, Paths, Section, files_named, is_remote
+from kilnscan.dictionary import read_dictionary
 from kilnscan.shipped import ShippedPath
 
 Column = Annotated[str, Field(min_length=1, max_length=200)]
@@ -329,4 +330,11 @@ class Public(Section):
         for name in value:
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
                 raise ValueError(f"{name!r} is no column of kilns")
+        allowed = {entry.column for entry in read_dictionary() if entry.layer == "kilns" and entry.public == "yes"}
+        refused = [name for name in value if name not in allowed - {"geometry"}]
+        if refused:
+            raise ValueError(
+                f"{', '.join(refused)} would tell where a kiln stands or is no column of kilns: leave it out "
+                "(facts/columns.csv says which columns may be public)"
+            )
         return value

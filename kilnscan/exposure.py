@@ -11,7 +11,7 @@ from kilnscan.config_parts import Paths, files_named
 from kilnscan.errors import ImageryError
 from kilnscan.merge import EARTH_M, unit_vectors
 from kilnscan.people import people_covered, people_within
-from kilnscan.places import read_places
+from kilnscan.places import check_near, read_places
 
 RADII_KM = (1, 2, 5)
 _RADII_M = tuple(1000.0 * km for km in RADII_KM)
@@ -32,7 +32,7 @@ def add_exposure(kilns: gpd.GeoDataFrame, config: Exposure) -> gpd.GeoDataFrame:
         columns |= {f"people_{km}km": people[:, k] for k, km in enumerate(RADII_KM)}
     for name, paths in (("schools", config.schools), ("clinics", config.clinics)):
         if paths:
-            counts = _places_near(*read_places(files_named(paths), f"table of {name}"), lon, lat)
+            counts = _places_near(*_places(paths, name, lon, lat), lon, lat)
             columns |= {f"{name}_{km}km": counts[k] for k, km in enumerate(RADII_KM)}
     return kilns.assign(**columns)
 
@@ -74,7 +74,7 @@ def exposure_by_area(kilns: gpd.GeoDataFrame, areas: gpd.GeoDataFrame, config: E
         columns |= {f"people_{km}km": np.round(people[:, k]) for k, km in enumerate(RADII_KM)}
     for name, paths in (("schools", config.schools), ("clinics", config.clinics)):
         if paths:
-            lon, lat = read_places(files_named(paths), f"table of {name}")
+            lon, lat = _places(paths, name, *_centre(kilns))
             at, near = first_within(lon, lat, shapes), _nearest_chord(lon, lat, *_centre(kilns))
             columns |= {
                 f"{name}_{km}km": np.bincount(at[(at >= 0) & (near <= _chord(1000.0 * km))], minlength=len(shapes))
@@ -92,6 +92,11 @@ def _rasters(paths: Paths) -> list[str]:
     if not files:
         raise ImageryError(f"`exposure.population` {paths} matches no file: check the folder and the spelling.")
     return files
+
+
+def _places(paths: Paths, name: str, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Schools or clinics of files, some of each near the kilns."""
+    return read_places(files_named(paths), f"table of {name}", check_near(lon, lat))
 
 
 def _places_near(east: np.ndarray, north: np.ndarray, lon: np.ndarray, lat: np.ndarray) -> list[np.ndarray]:

@@ -1,5 +1,7 @@
 """Distinct places, such as schools, of files in which the same place stands more than once."""
 
+from collections.abc import Callable
+
 import geopandas as gpd
 import numpy as np
 import shapely
@@ -11,9 +13,39 @@ from kilnscan.tables import centres, read_vector
 SAME_M = 30.0
 """Metres within which two points are the same place: what two surveys of one building differ by."""
 
+REACH_M = 100_000.0
+"""Metres around all kilns within which a file of places must have something: farther off, its CRS is wrong."""
+Check = Callable[[gpd.GeoDataFrame, str], None]
 
-def read_places(paths: list[str], what: str) -> tuple[np.ndarray, np.ndarray]:
-    """Longitude and latitude (n,) of the distinct places of vector files, sorted.
+
+def check_near(lon: np.ndarray, lat: np.ndarray) -> Check:
+    """A check of a file's places (EPSG:4326; its name): some must lie within 100 km of the box around kilns (degrees).
+
+    Places in a wrong CRS would count as none, and every rule on them as kept. The check raises VectorError. Without
+    kilns nothing is far.
+    """
+
+    def check(places: gpd.GeoDataFrame, path: str) -> None:
+        bounds = shapely.bounds(places.geometry.array)
+        if not len(lon) or places.empty or not (np.abs(bounds) <= (540, 90, 540, 90)).all():
+            return  # what lies off the globe is refused by whoever reads the places
+        reach = np.degrees(REACH_M / EARTH_M)
+        wide = reach / max(np.cos(np.radians(np.abs(lat).max())), 0.01)
+        west, south, east, north = bounds.T
+        beside = (south <= lat.max() + reach) & (north >= lat.min() - reach)
+        round_the_globe = np.array([[-360], [0], [360]])
+        within = (west + round_the_globe <= lon.max() + wide) & (east + round_the_globe >= lon.min() - wide)
+        if not (beside & within).any():
+            raise VectorError(
+                f"None of the {len(places)} features of {path} lies within {REACH_M / 1000:.0f} km of the region's "
+                "kilns: check its CRS, and that x is the longitude."
+            )
+
+    return check
+
+
+def read_places(paths: list[str], what: str, check: Check | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Longitude and latitude (n,) of the distinct places of vector files, sorted; `check` is shown each file's.
 
     Areas (and lines) go before points, larger ones first. What stands for a place takes along every point within 30 m
     of it, or of the area, and every area that it covers by more than half. So a school that OpenStreetMap draws as an
@@ -21,7 +53,7 @@ def read_places(paths: list[str], what: str) -> tuple[np.ndarray, np.ndarray]:
     well, and so do two points within 30 m whatever their names. An area is where its centroid is.
     Raises VectorError if a file cannot be used or has places that are not on the globe.
     """
-    table = read_vector(paths, what)
+    table = read_vector(paths, what, check)
     bounds = shapely.bounds(table.geometry.array)
     lost = ~(np.isfinite(bounds).all(axis=1) & (np.abs(bounds) <= [540, 90, 540, 90]).all(axis=1))
     if lost.any():

@@ -10,7 +10,6 @@ import pandas as pd
 
 from kilnscan.config_impact import Public
 from kilnscan.dictionary import read_dictionary
-from kilnscan.errors import ConfigError
 
 DEGREE_M = 111_195
 """Metres of a degree on a sphere of 6,371 km."""
@@ -35,7 +34,7 @@ def public_edition(tables: Mapping[str, pd.DataFrame], config: Public) -> dict[s
     from type and country alone. Their new names, `<row>-<column>-<number>`, tell the cell; rows are in the order of
     these names. Of siting stay kiln, rule and status, of sources the rows that may be shown. Candidates, acquired
     imagery, reports and orders are left out. Tiles, which may be smaller than cells, do not count kilns, and areas with
-    few kilns do not say who is near them. Raises ConfigError if `config` names a column that would tell the place.
+    few kilns do not say who is near them.
     """
     kilns, names = _kilns(tables["kilns"], config)
     public: dict[str, pd.DataFrame] = {"kilns": kilns}
@@ -102,13 +101,6 @@ def _kilns(kilns: gpd.GeoDataFrame, config: Public) -> tuple[gpd.GeoDataFrame, d
 
 def _columns(kilns: gpd.GeoDataFrame, config: Public) -> list[str]:
     """The columns that stay, in the order of the table."""
-    allowed = {entry.column for entry in read_dictionary() if entry.layer == "kilns" and entry.public == "yes"}
-    refused = [name for name in config.columns if name not in allowed or name == "geometry"]
-    if refused:
-        raise ConfigError(
-            f"`public.columns` names {', '.join(refused)}, which would tell where a kiln stands or is no column of "
-            "kilns: leave it out (facts/columns.csv says which columns may be public)."
-        )
     return [name for name in kilns.columns if name in config.columns or EMISSIONS.fullmatch(name)]
 
 

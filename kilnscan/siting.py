@@ -31,6 +31,7 @@ from scipy.special import ndtr
 
 from kilnscan.config_impact import Exposure, Siting
 from kilnscan.merge import EARTH_M, unit_vectors
+from kilnscan.places import check_near
 from kilnscan.siting_distance import area_within, nearest, pairs_within
 from kilnscan.siting_places import Places, known_ages, plain_name, read_places
 from kilnscan.siting_rules import Rule, read_rules
@@ -107,7 +108,7 @@ def check_siting(
     """
     rules = [rule for rule in (read_rules(config.rules) if rules is None else rules) if rule.holds(config.day)]
     them = Kilns(kilns, config.built)
-    places = read_places(config, exposure)
+    places = read_places(config, exposure, check_near(them.lon, them.lat))
     bound = {rule.id: them.bound_by(rule) for rule in rules}
     rules = [rule for rule in rules if len(bound[rule.id])]
     distances = _all_distances(rules, them, places, config.position_error_m)

@@ -11,6 +11,7 @@ import shapely
 from kilnscan.config_impact import Exposure, Siting
 from kilnscan.config_parts import Paths, files_named
 from kilnscan.errors import VectorError
+from kilnscan.places import Check
 from kilnscan.siting_distance import nearest
 from kilnscan.tables import read_vector
 
@@ -30,11 +31,11 @@ class Places:
     completeness: float = 1.0
 
 
-def read_places(config: Siting, exposure: Exposure) -> dict[str, Places]:
+def read_places(config: Siting, exposure: Exposure, check: Check | None = None) -> dict[str, Places]:
     """Places by kind, sorted, from all files of the configuration; schools and clinics of `exposure` count.
 
-    Where several files hold one kind, the most complete says how complete they are together. Raises VectorError if a
-    file cannot be used.
+    `check` is shown each file's. Where several files hold one kind, the most complete says how complete they are
+    together. Raises VectorError if a file cannot be used.
     """
     named: list[tuple[str, Paths, float]] = [
         ("school", exposure.schools, config.schools_complete),
@@ -44,7 +45,7 @@ def read_places(config: Siting, exposure: Exposure) -> dict[str, Places]:
     read: dict[str, list[tuple[gpd.GeoDataFrame, float]]] = {}
     for kind, path, completeness in named:
         if path:
-            read.setdefault(kind, []).append((_read(files_named(path), kind), completeness))
+            read.setdefault(kind, []).append((_read(files_named(path), kind, check), completeness))
     return {kind: _together(tables, kind) for kind, tables in read.items()}
 
 
@@ -56,8 +57,8 @@ def plain_name(text: object) -> str:
     return " ".join(shown.split())[:LONGEST_NAME].rstrip()
 
 
-def _read(files: list[str], kind: str) -> gpd.GeoDataFrame:
-    table = read_vector(files, f"file of places ({kind})")
+def _read(files: list[str], kind: str, check: Check | None) -> gpd.GeoDataFrame:
+    table = read_vector(files, f"file of places ({kind})", check)
     table.geometry = shapely.force_2d(table.geometry.array)
     _check_degrees(table, f"file of places ({kind}) {', '.join(files)}")
     return table

@@ -1,5 +1,6 @@
 """Read and write the workflow's own tables and rasters, whole and byte for byte reproducible."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import geopandas as gpd
@@ -31,24 +32,32 @@ def concat(tables: list[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), geometry="geometry", crs=tables[0].crs)
 
 
-def read_vector(paths: list[str], what: str) -> gpd.GeoDataFrame:
-    """Rows with a geometry of vector files that people bring, in EPSG:4326.
+def read_vector(
+    paths: list[str], what: str, check: Callable[[gpd.GeoDataFrame, str], None] | None = None
+) -> gpd.GeoDataFrame:
+    """Rows with a geometry of vector files that people bring, in EPSG:4326; `check` is shown those of each file.
 
-    Raises VectorError if a file is missing, unreadable, without geometry or without CRS.
+    Raises VectorError if a file is missing, unreadable, empty, without geometry or without CRS, and what `check` does.
     """
     tables = []
     for path in paths:
+        if Path(path).is_file() and not Path(path).stat().st_size:
+            raise VectorError(f"The {what} {path} is empty, a file of 0 bytes: save it again, or leave it out.")
         try:
             table = gpd.read_file(path)
         except Exception as error:  # OGR drivers raise whatever their formats do
             raise VectorError(
                 f"The {what} {path} cannot be read: {error}. Save it as GeoJSON or GeoPackage."
             ) from error
+        if table.empty:
+            raise VectorError(f"The {what} {path} is empty: it holds no features; save it again, or leave it out.")
         if not isinstance(table, gpd.GeoDataFrame) or table.geometry.isna().all():
             raise VectorError(f"The {what} {path} has no geometry: give points or polygons, for example as GeoJSON.")
         if table.crs is None:
             raise VectorError(f"The {what} {path} has no CRS: assign one, for example EPSG:4326, and save it again.")
         tables.append(table[~(table.geometry.isna() | table.geometry.is_empty)].to_crs(4326))
+        if check:
+            check(tables[-1], path)
     if not tables:
         raise VectorError(f"The {what} matches no file: check the folder and the spelling.")
     return gpd.GeoDataFrame(pd.concat(tables, ignore_index=True), geometry="geometry", crs=4326)

@@ -18,6 +18,8 @@ from kilnscan.grid import tiles_of
 from kilnscan.model_bands import with_model_bands
 from kilnscan.prices import TABLE
 from kilnscan.shipped import ROOT
+from kilnscan.site_backdrop import satellite_host
+from kilnscan.site_words import words
 
 
 include: "elsewhere.smk"
@@ -77,6 +79,15 @@ def check_answers(answers):
         check_files("review.answers", answer.files)
 
 
+def check_map(asked):
+    """Raise ConfigError now for what the map's last job would refuse: Snakemake removes what a failed job made before."""
+    check_files("map", asked.files)
+    if not any(map(made_here, asked.dictionaries.values())):
+        words(asked)
+    if asked.satellite:
+        satellite_host(asked.satellite)
+
+
 try:
     settings = with_model_bands(load_config(config))
     if settings.reference:
@@ -108,7 +119,7 @@ try:
         check_files("ground_reports", filter(None, [reports.review, reports.key]))
         send("ground_reports.photos", report_photos(settings))
     check_earlier(settings)
-    check_files("map", settings.map.files)
+    check_map(settings.map)
     check_files("paper", settings.paper.files if settings.paper else [])
     send("region.aoi", [settings.region.aoi])
     check_files("screen.model", [settings.screen.model])

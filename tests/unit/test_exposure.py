@@ -108,6 +108,25 @@ def test_places_off_the_globe_are_refused(kilns, tmp_path):
         add_exposure(kilns, Exposure(schools=str(tmp_path / "a.gpkg")))
 
 
+def test_a_file_of_which_nothing_lies_near_the_kilns_is_refused(kilns, places):
+    far = places("far.gpkg", [shapely.Point(0, 0), shapely.Point(1, 1)])
+    near = places("near.gpkg", [north(90_000), shapely.Point(0, 0)])
+    with pytest.raises(VectorError, match=r"None of the 2 features of .*far.gpkg lies within 100 km .* check its CRS"):
+        add_exposure(kilns, Exposure(schools=[near, far]))
+    assert add_exposure(kilns, Exposure(schools=[near]))["schools_5km"].tolist() == [0]
+    assert add_exposure(kilns_at(), Exposure(schools=[far])).empty
+    across = places("across.gpkg", [shapely.Point(-179.5, -17)])
+    assert add_exposure(kilns_at((179.9, -17)), Exposure(schools=[across]))["schools_5km"].tolist() == [0]
+
+
+def test_a_file_without_anything_in_it_is_said_to_be_empty(kilns, tmp_path):
+    (tmp_path / "blank.geojson").touch()
+    (tmp_path / "none.geojson").write_text('{"type": "FeatureCollection", "features": []}')
+    for name in ("blank", "none"):
+        with pytest.raises(VectorError, match=f"{name}.geojson is empty"):
+            add_exposure(kilns, Exposure(schools=[str(tmp_path / f"{name}.geojson")]))
+
+
 # people
 
 

@@ -17,12 +17,14 @@ import pytest
 import shapely
 from pmtiles.reader import MmapSource, all_tiles
 
+from kilnscan.config import load_config
 from kilnscan.config_impact import Public
 from kilnscan.errors import ConfigError
 from kilnscan.products import for_everybody, write_edition
 from kilnscan.public import DEGREE_M, FEW, cells, public_edition, public_people
 from tests.published import META, edition, layer, layers
 
+REGION = {"region": {"name": "here"}, "sentinel2": {"source": "mosaic", "path": "rgb.tif"}}
 PLACES = [(77.0187653, 28.0567891), (77.0112877, 28.0571234), (77.3331789, -28.4432789), (179.9987654, 12.3456781)]
 IDS = ["43RGM1111122222", "43RGM3333344444", "43JGM5555566666", "60PXX7777788888"]
 CHIP = "secretchip.jpg"
@@ -85,10 +87,12 @@ def test_columns_are_those_asked_for_and_emissions() -> None:
     assert set(kilns.columns) == {"id", "lon", "lat", "area", "siting", "geometry"} | emissions
 
 
-@pytest.mark.parametrize("column", ["tile", "chip", "length_m", "azimuth_deg", "people_1km", "detections", "nonsense"])
-def test_a_column_that_tells_the_place_is_refused(column: str) -> None:
-    with pytest.raises(ConfigError, match=column):
-        public_edition(planted(), Public(columns=["id", column]))
+@pytest.mark.parametrize(
+    "column", ["tile", "chip", "length_m", "azimuth_deg", "people_1km", "detections", "geometry", "nonsense"]
+)
+def test_a_column_that_tells_the_place_is_refused_when_the_region_file_is_read(column: str) -> None:
+    with pytest.raises(ConfigError, match=f"public.columns.*{column}"):
+        load_config({**REGION, "public": {"columns": ["id", column]}})
 
 
 def test_layers_that_tell_places_are_left_out() -> None:

@@ -33,6 +33,8 @@ def sentence(said):
         ({"imagery": {"paths": ["gone.tif"]}}, "`imagery.paths` names gone.tif"),
         ({"screen": {"model": "gone.npz"}}, "`screen.model` names gone.npz"),
         ({"detect": {"model": "gone.onnx"}}, "`detect.model` names gone.onnx"),
+        ({"public": {"columns": ["id", "chip"]}}, "chip would tell where a kiln stands"),
+        ({"map": {"languages": ["en", "fr"]}}, "there is no dictionary"),
     ],
 )
 def test_a_wrong_configuration_is_refused_before_anything_runs(project, changes, says):
