@@ -447,6 +447,22 @@ def paper_told():
     return told
 
 
+def paper_models():
+    """The models and the cards beside them."""
+    models = [settings.screen.model, settings.detect.model]
+    cards = [str(Path(model).with_suffix(".md")) for model in models]
+    return [*models, *(card for card in cards if Path(card).is_file())]
+
+
+def own_sources(wildcards):
+    """A hash of kilnscan's own files, which a paper's archive holds."""
+    from kilnscan.archive import (
+        sources_digest,
+    )  # here: every job reads this file, one needs it
+
+    return sources_digest()
+
+
 def paper_edition():
     """The edition of the atlas that the paper's archive holds."""
     asked = settings.paper.edition or ("public" if settings.public else "full")

@@ -2,19 +2,21 @@
 
 import hashlib
 import json
+import subprocess
 import zipfile
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from kilnscan.archive import SUMS, files_below, groups_of, sources, write_archive
+from kilnscan.archive import SOURCES, SUMS, files_below, groups_of, sources, sources_digest, write_archive
 from kilnscan.config_impact import Public
 from kilnscan.crate import METADATA, WORKFLOW
 from kilnscan.errors import ConfigError
 from kilnscan.paper import read_told, write_values
 from kilnscan.paper_inputs import check_frozen, inputs_of
 from kilnscan.paper_text import as_page, interval, loose_numbers, number, percent, render
+from kilnscan.products import OPEN, files_in
 from tests.conftest import ROOT
 from tests.published import SCENE, layers
 
@@ -190,18 +192,23 @@ ABOUT = {"title": "T", "authors": ["A B"], "licence": "CC-BY-4.0", "published": 
          "commit": "abc", "packages": {"snakemake": "9"}, "pictures": False}  # fmt: skip
 
 
-def archive(folder: Path, name: str = "a.zip", **about: object) -> zipfile.ZipFile:
-    for path in ("atlas/kilns.gpkg", "atlas/impact.parquet", "stac/collection.json", "site/index.html",
-                 "site/chips/a.jpg", "paper/values.json", "paper/tables/t.csv", "paper/figures/f.svg",
-                 "paper/inputs.json", "paper/paper.md", "paper/paper.html", "model/a.onnx", "model/a.md"):  # fmt: skip
+MADE = ("atlas/kilns.gpkg", "atlas/kilns.geoparquet", "atlas/kilns.csv", "atlas/data_dictionary.csv",
+        "atlas/provenance.json", "atlas/layers/kilns.pmtiles", "atlas/layers/reports.pmtiles",
+        "atlas/layers/sources.geoparquet", "stac/collection.json", "site/index.html", "site/chips/a.jpg",
+        "paper/values.json", "paper/tables/t.csv", "paper/figures/f.svg", "paper/inputs.json", "paper/paper.md",
+        "paper/paper.html", "model/a.onnx", "model/a.md")  # fmt: skip
+
+
+def archive(folder: Path, name: str = "a.zip", more: tuple[str, ...] = (), **about: object) -> zipfile.ZipFile:
+    for path in (*MADE, *more):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(path)
     names = {"values": "values.json", "tables": "tables", "figures": "figures", "inputs": "inputs.json",
              "markdown": "paper.md", "page": "paper.html"}  # fmt: skip
     inputs = {key: str(folder / "paper" / value) for key, value in names.items()}
-    inputs |= {"provenance": str(folder / "atlas" / "provenance.json"), "public": []}
+    inputs |= {key: str(path) for key, path in files_in(folder).items()} | {"public": []}
     told = ABOUT | about
-    params = {"models": [str(folder / "model" / "a.onnx")], "basedir": str(ROOT), "about": told}
+    params = {"models": [str(folder / "model" / "a.onnx")], "about": told}
     write_archive(folder / name, groups_of(inputs, params), told)
     return zipfile.ZipFile(folder / name)
 
@@ -218,8 +225,38 @@ def test_the_archive_holds_the_workflow_and_models_but_no_pictures_that_may_not_
     names = set(archive(tmp_path).namelist())
     assert {WORKFLOW, "workflow/rules/paper.smk", "models/a.onnx", "models/a.md", "paper/figures/f.svg"} <= names
     assert {"atlas/kilns.gpkg", "site/index.html"} <= names
-    assert not {"site/chips/a.jpg", "atlas/impact.parquet"} & names
+    assert "site/chips/a.jpg" not in names
     assert "site/chips/a.jpg" in archive(tmp_path, "b.zip", pictures=True).namelist()
+
+
+def test_what_happens_to_lie_beside_the_published_atlas_stays_out(tmp_path):
+    stray = ("atlas/impact.parquet", "atlas/reports.parquet", "atlas/reconciled.parquet", "atlas/sources_rejected.csv")
+    assert archive(tmp_path).namelist() == archive(tmp_path, "b.zip", more=stray).namelist()
+
+
+def test_rows_that_are_not_for_everybody_stay_out_of_the_full_edition(tmp_path):
+    names = set(archive(tmp_path, more=(f"site/downloads/{OPEN}",)).namelist())
+    assert {f"site/downloads/{OPEN}", "atlas/kilns.csv", "atlas/layers/kilns.pmtiles"} <= names
+    closed = {"atlas/kilns.gpkg", "atlas/layers/reports.pmtiles", "atlas/layers/sources.geoparquet"}
+    assert not closed & names and closed <= set(archive(tmp_path / "none").namelist())
+
+
+def test_of_folders_that_users_fill_the_archive_holds_what_kilnscan_ships(tmp_path):
+    said = subprocess.run(["git", "-C", ROOT, "ls-files", *{part.partition("/")[0] for part in SOURCES}],
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    assert {name.removeprefix("workflow/") for name in sources(ROOT)} == set(said.stdout.splitlines())
+    copy = tmp_path / "kilnscan"
+    for name, path in sources(ROOT).items():
+        place = copy / name.removeprefix("workflow/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(path.read_bytes())
+    before = sources_digest(copy)
+    for own in ("config/regions/mine.yaml", "config/reports.csv", "profiles/ours/profile.yaml"):
+        (copy / own).parent.mkdir(exist_ok=True)
+        (copy / own).write_text("token: secret")
+    assert sources_digest(copy) == before
+    (copy / "rules" / "more.smk").write_text("")
+    assert sources_digest(copy) != before
 
 
 def test_the_record_tells_every_file_and_what_made_it(tmp_path):
