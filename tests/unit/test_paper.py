@@ -67,7 +67,18 @@ def test_accuracy_is_told_where_it_was_measured(tmp_path):
 def test_the_map_for_everybody_does_not_show_where_kilns_are(tmp_path):
     exact, coarse = written(tmp_path / "a"), written(tmp_path / "b", public=Public(grid_m=10_000))
     assert exact["figures/map.svg"] != coarse["figures/map.svg"]
-    assert {name for name in exact if exact[name] != coarse[name]} == {"figures/map.svg"}
+    assert {name for name in exact if exact[name] != coarse[name]} == {"figures/map.svg", "tables/tiles.csv"}
+
+
+def test_the_paper_for_everybody_tells_no_more_than_the_public_edition(tmp_path):
+    told = {"impact": {"people": {"people_1km": 17_936, "kilns_off_raster": 0}, "factors": []}}
+    files = written(tmp_path, rows=7, told=told, public=Public(grid_m=10_000))
+    assert files["tables/tiles.csv"].decode().splitlines()[0] == "tile,status,clear_share,dates,area_km2"
+    people = json.loads(files["values.json"])["impact"]["people"]
+    assert people == {"people_1km": 18_000, "kilns_off_raster": 0}
+    assert told["impact"]["people"]["people_1km"] == 17_936
+    few = json.loads(written(tmp_path, told=told, public=Public())["values.json"])
+    assert few["impact"]["people"]["people_1km"] is None
 
 
 @pytest.mark.parametrize("name", ["atlas", "impact", "my-costs", "2024"])
