@@ -183,6 +183,15 @@ def test_kilns_and_detections_of_the_atlas_take_over_ids_and_first_days_but_not_
 # what became of it
 
 
+def test_a_kiln_that_moved_between_earlier_atlases_is_first_seen_where_it_stands():
+    there = (HERE[0][0] + 100, HERE[0][1])
+    atlases = [atlas([HERE[0]], day="2022-03-01"), atlas([there], day="2023-03-01")]
+    known = known_kilns(atlases, CONFIG)
+    assert known["first_seen"].tolist() == ["2023-03-01"] and known["id"].tolist() == ["k0"]
+    still = known_kilns([*atlases, atlas([there], day="2024-03-01")], CONFIG)
+    assert still["first_seen"].tolist() == ["2023-03-01"] and still["last_seen"].tolist() == ["2024-03-01"]
+
+
 def test_what_both_have_persists_and_another_type_is_told():
     now = atlas(HERE, ["a", "b", "c"], kind=["FCBK", "zigzag", ""], day="2025-03-01")
     table, sums = changed(now, atlas(HERE))
