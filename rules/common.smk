@@ -218,6 +218,7 @@ def calibration_file():
 UNPUBLISHED = {
     "train": True,
     "tiling": True,
+    "audit": True,
     "review": True,
     "plan": True,
     "paper": True,
@@ -433,6 +434,9 @@ def paper_inputs():
         *source_files(),
         *report_files(),
         *settings.map.files,
+        *(settings.change.files if settings.change else []),
+        *settings.imagery.files,
+        *image_list(),
     ]
     models = [settings.screen.model, settings.detect.model]
     areas = [path for path in named if isinstance(path, str) and not is_remote(path)]

@@ -17,6 +17,7 @@ from kilnscan.paper import read_told, write_values
 from kilnscan.paper_inputs import check_frozen, inputs_of
 from kilnscan.paper_text import as_page, interval, loose_numbers, number, percent, render
 from kilnscan.products import OPEN, files_in
+from kilnscan.provenance import provenance
 from tests.conftest import ROOT
 from tests.published import SCENE, layers
 
@@ -171,6 +172,17 @@ def frozen(**changes: str) -> dict:
 
 def test_the_same_inputs_pass_wherever_the_data_lie():
     check_frozen(frozen(), json.loads(json.dumps(frozen(data="/there"))), "inputs.json")
+
+
+def test_files_of_kilnscan_are_named_alike_from_every_folder():
+    assert list(frozen()["files"]) == ["LICENSE"]
+
+
+def test_the_record_of_an_atlas_does_not_say_where_the_data_lie():
+    scene = SCENE | {"mosaics": [{"path": "/home/me/d/c.tif", "content": "c"}]}
+    config = {"data": "/home/me/d", "screen": {"model": "/home/me/d/a.npz"}}
+    told = provenance([], config, {}, [scene])
+    assert "/home/me" not in json.dumps(told) and told["config"]["content"] == {"screen": {"model": "{data}/a.npz"}}
 
 
 @pytest.mark.parametrize(
