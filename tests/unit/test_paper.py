@@ -114,6 +114,32 @@ def test_numbers_of_nobody_are_named_with_their_line():
         render("a\n12,000 kilns", {}, {}, {}, "paper.md")
 
 
+@pytest.mark.parametrize("text", ["found 2015 kilns", "of 2015 kilns", "it is 2015"])
+def test_a_number_that_looks_like_a_year_is_a_number(text):
+    assert [what for _, what in loose_numbers(text)] == ["2015"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{{ 42 }}", "{{ '42' }}", "{{ 42 | number }}", "{% set x = 5 %}{{ x }}", '{{ "%s" | format(7) }}',
+     '{{ table("t", "42 kilns") }}', '{{ figure("map", caption="of " ~ "42") }}'],
+)  # fmt: skip
+def test_a_number_that_hides_in_a_placeholder_is_refused(text):
+    with pytest.raises(ConfigError, match=r"^paper\.md has a (placeholder|caption) in line 2 "):
+        render(f"a\n{text}", {}, {"t": pd.DataFrame({"a": [1]})}, {"map": "m.svg"}, "paper.md")
+
+
+def test_what_is_reckoned_from_values_may_be_written():
+    text = '{% set km2 = a.m2 / 1e6 %}{{ km2 }} {{ a.m2 * 2 }} {{ table("t", "of " ~ a.m2) }}'
+    assert render(text, {"a": {"m2": 4e6}}, {"t": pd.DataFrame({"a": [1]})}, {}).startswith("4.0 8000000.0 ")
+
+
+def test_nothing_in_a_text_is_left_to_chance():
+    for text in ("{{ lipsum() }}", "{{ [a.b, a.b] | random }}"):
+        with pytest.raises(ConfigError):
+            render(text, {"a": {"b": 1}}, {}, {}, "paper.md")
+
+
 def test_a_number_from_elsewhere_is_listed_with_its_source():
     text = render('within {{ given(50, "*see* a") }} m of {{ given(50, "*see* a") }}', {}, {}, {})
     assert text.startswith("within 50 m of 50\n") and text.count("50: \\*see\\* a") == 1
