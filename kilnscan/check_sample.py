@@ -13,14 +13,12 @@ import pandas as pd
 from kilnscan.audit import LEAST, luck
 from kilnscan.config_sure import Estimate
 from kilnscan.corrections import BOX, KILN, answering, near
-from kilnscan.estimate import ACQUIRED
+from kilnscan.estimate import ACQUIRED, REVIEWED
 from kilnscan.grid import transformer
 from kilnscan.lattice import chip_holding
 from kilnscan.review_marks import NOT_KILN, UNSURE
 
 BANDS = 3  # strata of kilns by score
-REVIEWED = "answered in a review"
-"""Stratum of the kilns that reviews speak of, which did not draw them by lot: all of it is known."""
 EMPTY, DOUBTED, HELD = "no kiln seen", "a box too faint to be a kiln", "beside a kiln of the atlas"
 """Strata of acquired chips by what the detector saw in them."""
 EXPECTED = {EMPTY: 1.0, DOUBTED: 20.0, HELD: 4.0}

@@ -17,7 +17,6 @@ from kilnscan.check_sample import (
     DOUBTED,
     EMPTY,
     HELD,
-    REVIEWED,
     draw_kilns,
     draw_land,
     judged,
@@ -34,6 +33,7 @@ from kilnscan.estimate import (
     NONE,
     PARTLY,
     REJECTED,
+    REVIEWED,
     SAMPLE,
     Part,
     borrow,
@@ -279,6 +279,15 @@ def test_a_review_of_the_doubtful_does_not_pull_the_estimate_down():
             frame = with_answers(table, 0.48, answers, said).assign(kind=KILNS)
             values.append(total(parts_of(frame)[""]).value)
         assert values == pytest.approx([900] * 20)
+
+
+def test_a_group_without_a_sample_of_a_stratum_does_not_take_reviewed_kilns_for_one():
+    rows = [("a", 1.0)] * 3 + [("a", np.nan)] * 3 + [("b", np.nan)] * 4 + [(REVIEWED, 0.0)] * 10
+    frame = pd.DataFrame(rows, columns=["stratum", "found"]).assign(kind=KILNS, type="FCBK")
+    told = groups(frame, "type", 20, 30, 1.0)[0]
+    assert told["confirmed"]["value"] == 10 and told["precision"]["value"] == 0.5
+    unknown = groups(frame[frame["stratum"] != "a"], "type", 20, 30, 1.0)[0]
+    assert unknown["precision"]["value"] is None
 
 
 def test_every_chip_has_a_stratum_and_the_tile_that_owns_it(tmp_path: Path):
