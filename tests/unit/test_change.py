@@ -364,13 +364,14 @@ def test_an_inventory_of_strangers_is_not_trusted(tmp_path):
     places = [(450_000 + 400 * n, 2_100_000) for n in range(6)]
     about = {
         "score": [2.0, -1.0, 0.5, "x", None, float("inf")],
-        "last_seen": ["yesterday", "2024-02-03T10:00", *["x"] * 4],
+        "last_seen": ["yesterday", "2024-02-03T10:00", "2024-99-99", *["x"] * 3],
     }
-    points(places, id=names, kiln_type=["<b>" * 30, *["FCBK"] * 5], **about).to_file(path)
+    points(places, id=names, kiln_type=["<b>" * 30, "=1+1", *["FCBK"] * 4], **about).to_file(path)
     kilns = read_kilns(EarlierAtlas(path=str(path), season="2024")).sort_values("lon")
     assert kilns["id"].str.fullmatch(r"[A-Za-z0-9.-]{1,64}").all() and kilns["id"].is_unique and "7" in set(kilns["id"])
     assert kilns["score"].notna().sum() == 1 and kilns["type"].str.len().max() <= 40
     assert kilns["last_seen"].tolist()[:3] == ["", "2024-02-03", ""]
+    assert "<" not in "".join(kilns["type"]) and kilns["type"].tolist()[1] == "'=1+1"
 
 
 def test_files_that_cannot_be_used_are_named(tmp_path):
