@@ -9,17 +9,32 @@ from pathlib import Path
 from typing import Any
 
 from kilnscan.crate import METADATA, WORKFLOW, crate
-from kilnscan.files import replacing, sha256_file
+from kilnscan.files import digest, replacing, sha256_file
+from kilnscan.products import OPEN
+from kilnscan.public import INSIDE
+from kilnscan.shipped import ROOT
 
 WHEN = (1980, 1, 1, 0, 0, 0)
 """The time of every file in the archive: equal runs have equal archives."""
 SUMS = "SHA256SUMS"
-SOURCES = ("Snakefile", "rules", "scripts", "kilnscan", "facts", "config", "profiles", "envs", "requirements.lock",
-           "pyproject.toml", "LICENSE", "CITATION.cff")  # fmt: skip
-"""The workflow itself, so that it can be run again from the archive."""
+SOURCES = (
+    "Snakefile", "rules", "scripts", "kilnscan", "facts", "envs", "requirements.lock", "pyproject.toml", "LICENSE",
+    "CITATION.cff",
+    *(f"profiles/{name}" for name in ("default", "pcluster", "batch", "basic-batch")),
+    *(f"config/{name}" for name in ("README.md", "config.default.yaml", "config.schema.json", "config.yaml",
+                                    "ground-report-form.xlsx", "ground-report-form.yaml")),
+    *(f"config/papers/{name}/paper.md" for name in ("delhi", "demo")),
+    *(f"config/regions/{name}" for name in (
+        "africa.yaml", "delhi.yaml", "demo-later.yaml", "demo-rules.csv", "demo.geojson", "demo.yaml",
+        "indo-gangetic-plain.geojson", "indo-gangetic-plain.yaml")),
+)  # fmt: skip
+"""The workflow itself, so that it can be run again from the archive. Of folders where users keep files of their own,
+region files with accounts and keys, only what kilnscan ships."""
 NO_SOURCES = ("__pycache__",)
-INTERMEDIATE = ("atlas/kilns.parquet", "atlas/impact.parquet", "atlas/detections.parquet")
-"""Tables of the workflow's own, which the published ones hold in full."""
+DATA = ("geoparquet", "csv", "dictionary", "provenance")
+"""Files of the full edition's atlas that go in as they are."""
+CLOSED = (*INSIDE, "sources")
+"""Layers of the full edition that hold rows which are not for everybody."""
 PICTURES = "site/chips/"
 """Pictures of high-resolution imagery, which its licence may not allow to be passed on."""
 
@@ -46,18 +61,32 @@ def groups_of(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str,
     Of what the user brought only the models go in: known kilns, reports and tables may not be theirs to pass on.
     Their hashes are in paper/inputs.json, the scenes in atlas/provenance.json.
     """
-    edition = Path(str(inputs["public"])) if inputs.get("public") else Path(inputs["provenance"]).parents[1]
     left_out = () if params["about"]["pictures"] else (PICTURES,)
     products: dict[str, Path] = {}
-    for part in ("atlas", "stac", "site"):
-        products |= files_below(edition / part, part, (*left_out, *INTERMEDIATE))
+    if inputs.get("public"):
+        for part in ("atlas", "stac", "site"):
+            products |= files_below(Path(str(inputs["public"])) / part, part)
+    else:
+        products |= _full(inputs)
+        for part in ("stac", "site"):
+            products |= files_below(Path(inputs[part]), part, left_out)
     for name in ("inputs", "values", "tables", "figures", "markdown", "page"):
         place = Path(inputs[name])
         products |= files_below(place, f"paper/{place.name}")
     read: dict[str, Path] = {}
     for path in map(Path, params["models"]):
         read |= {f"models/{file.name}": file for file in (path, path.with_suffix(".md")) if file.is_file()}
-    return {"inputs": read, "products": products, "workflow": sources(Path(params["basedir"]))}
+    return {"inputs": read, "products": products, "workflow": sources(ROOT)}
+
+
+def _full(inputs: Mapping[str, Any]) -> dict[str, Path]:
+    """The full edition's atlas, as far as whoever opens its map may have it: else the map's GeoPackage is enough."""
+    found = {f"atlas/{Path(inputs[name]).name}": Path(inputs[name]) for name in DATA}
+    closed = (Path(inputs["site"]) / "downloads" / OPEN).is_file()
+    if not closed:
+        found["atlas/kilns.gpkg"] = Path(inputs["gpkg"])
+    layers = files_below(Path(inputs["layers"]), "atlas/layers")
+    return found | {name: path for name, path in layers.items() if not (closed and path.stem in CLOSED)}
 
 
 def write_archive(
@@ -99,3 +128,8 @@ def sources(root: Path) -> dict[str, Path]:
         found |= files_below(root / part, f"workflow/{part}")
     assert WORKFLOW in found  # noqa: S101 (of our own making)
     return found
+
+
+def sources_digest(root: Path = ROOT) -> str:
+    """A hash of the workflow's own files."""
+    return digest({name: sha256_file(path) for name, path in sorted(sources(root).items())})

@@ -13,14 +13,12 @@ import pandas as pd
 from kilnscan.audit import LEAST, luck
 from kilnscan.config_sure import Estimate
 from kilnscan.corrections import BOX, KILN, answering, near
-from kilnscan.estimate import ACQUIRED
+from kilnscan.estimate import ACQUIRED, REVIEWED
 from kilnscan.grid import transformer
 from kilnscan.lattice import chip_holding
 from kilnscan.review_marks import NOT_KILN, UNSURE
 
 BANDS = 3  # strata of kilns by score
-REVIEWED = "answered in a review"
-"""Stratum of the kilns that people answered for without their being drawn: all of it is known."""
 EMPTY, DOUBTED, HELD = "no kiln seen", "a box too faint to be a kiln", "beside a kiln of the atlas"
 """Strata of acquired chips by what the detector saw in them."""
 EXPECTED = {EMPTY: 1.0, DOUBTED: 20.0, HELD: 4.0}
@@ -103,13 +101,13 @@ def with_answers(
 ) -> pd.DataFrame:
     """Stratum and `found` (1, 0, NaN) of each kiln, from the answers to those `drawn` and what reviews `said`.
 
-    A kiln that was answered for but not drawn was not chosen by lot: it is known, and stands for no other.
+    A kiln that reviews speak of was not chosen by lot: it is known and stands for no other, whether it was drawn, too,
+    or not. If only those not drawn left their strata, the others would weigh too much there.
     """
     stratum = kiln_strata(kilns["score"].to_numpy(), min_score)
     answer = kilns["id"].map({name: value for name, value in drawn.items() if value is not None}).to_numpy(float)
     found = np.where(np.isnan(answer), said, answer)
-    known = ~np.isnan(found) & ~kilns["id"].isin(list(drawn)).to_numpy()
-    return pd.DataFrame({"stratum": np.where(known, REVIEWED, stratum), "found": found})
+    return pd.DataFrame({"stratum": np.where(np.isnan(said), stratum, REVIEWED), "found": found})
 
 
 def draw_sample(

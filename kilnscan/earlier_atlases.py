@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date
 from pathlib import Path
 
 import geopandas as gpd
@@ -13,6 +15,7 @@ import pyogrio
 from kilnscan.config_change import BESIDE, Change, EarlierAtlas
 from kilnscan.errors import VectorError
 from kilnscan.grid import mgrs_10m
+from kilnscan.source_cells import harmless
 from kilnscan.tables import centres, read_vector
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
@@ -41,7 +44,7 @@ def read_kilns(atlas: EarlierAtlas) -> pd.DataFrame:
             "id": _ids(_texts(table, "id"), lon, lat),
             "lon": lon,
             "lat": lat,
-            "type": [text[:TEXT_LENGTH] for text in _texts(table, "type", "kiln_type")],
+            "type": [harmless(text, TEXT_LENGTH) for text in _texts(table, "type", "kiln_type")],
             "score": np.where((score >= 0) & (score <= 1), score, np.nan),
             **{name: [_day(text) for text in _texts(table, name)] for name in ("first_seen", "last_seen")},
         }
@@ -113,4 +116,7 @@ def _ids(named: list[str], lon: np.ndarray, lat: np.ndarray) -> list[str]:
 
 
 def _day(text: str) -> str:
-    return text[:10] if DAY.match(text) else ""
+    """The day that a text begins with; empty if it is none of the calendar."""
+    with suppress(ValueError):
+        return date.fromisoformat(text[:10]).isoformat() if DAY.match(text) else ""
+    return ""

@@ -18,6 +18,8 @@ from kilnscan import intervals
 
 KILNS, ACQUIRED, REJECTED = "kilns", "acquired", "rejected"
 """Kinds of strata: kilns of the atlas, chips that were acquired, chips that the screen rejected."""
+REVIEWED = "answered in a review"
+"""Stratum of the kilns that reviews speak of, which did not draw them by lot: all of it is known."""
 FRAME = ("kind", "stratum", "found")
 SAMPLE, PARTLY, MODEL, NONE = "sample", "partly model", "model", "none"
 """What an estimate rests on: its own sample; in part or wholly on the rates of the whole region; nothing."""
@@ -194,8 +196,9 @@ def groups(frame: pd.DataFrame, by: str, least: int, few: int, together: float) 
 
 
 def _pooled(parts: list[Part]) -> list[Part]:
-    """Strata of one kind, or one stratum of them all if one has no unit that was looked at."""
+    """Strata of one kind, or one stratum of all that were sampled if one of these has no unit that was looked at."""
     if all(part.looked for part in parts):
         return parts
-    sums = [sum(getattr(part, name) for part in parts) for name in ("size", "looked", "total", "squares")]
-    return [Part(parts[0].kind, "all", *sums)]
+    known, drawn = ([part for part in parts if (part.stratum == REVIEWED) is reviewed] for reviewed in (True, False))
+    sums = [sum(getattr(part, name) for part in drawn) for name in ("size", "looked", "total", "squares")]
+    return [*known, Part(parts[0].kind, "all", *sums)]

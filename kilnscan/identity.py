@@ -102,17 +102,16 @@ def known_kilns(atlases: Sequence[pd.DataFrame], config: Change) -> pd.DataFrame
     """Every kiln of earlier atlases once, sorted by id, as the last atlas that has it tells: the columns `KNOWN`.
 
     `atlases` have all of these but `season`, the oldest first. `season` is the number of the last atlas that has it;
-    the id is that of the first; `first_seen` the earliest day of all, `last_seen` that of the last.
+    the id is that of the first; `first_seen` the earliest day of all since it moved, `last_seen` that of the last.
     """
     known = pd.DataFrame({name: [] for name in KNOWN}).astype(KNOWN)
     for season, atlas in enumerate(atlases):
         atlas = atlas.sort_values(["lon", "lat", "id"], kind="stable").reset_index(drop=True)
         standing = (known["season"] == season - 1).to_numpy()
-        (mine, theirs), _ = same_kilns(_places(atlas), _places(known), standing, config)
+        (mine, theirs), metres = same_kilns(_places(atlas), _places(known), standing, config)
         old = known.iloc[theirs].reset_index(drop=True)
         rows = atlas.assign(season=season, id=names_for(atlas["id"], mine, old["id"], known["id"]))[list(KNOWN)]
-        days = pd.concat([old["first_seen"], rows["first_seen"].iloc[mine].reset_index(drop=True)], axis=1)
-        rows.loc[mine, "first_seen"] = [earliest(*pair) for pair in days.to_numpy()]
+        rows["first_seen"] = _first_seen(rows["first_seen"], mine, old["first_seen"], metres, config)
         unseen = (rows["last_seen"].iloc[mine] == "").to_numpy()
         rows.loc[mine[unseen], "last_seen"] = old["last_seen"].to_numpy()[unseen]
         absent = known.drop(index=known.index[theirs])
@@ -153,13 +152,19 @@ def keep_names(
     (mine, theirs), metres = same_kilns(_places(kilns), _places(known), standing, config)
     old = known.iloc[theirs]
     names = names_for(kilns["id"], mine, old["id"], known["id"])
-    first = kilns["first_seen"].astype(object).to_numpy(copy=True)
-    for row, day, away in zip(mine, old["first_seen"], metres, strict=True):
-        first[row] = earliest(first[row], day) if away < config.match_m else first[row]
+    first = _first_seen(kilns["first_seen"], mine, old["first_seen"], metres, config)
     renamed = dict(zip(kilns["id"], names, strict=True))
     kiln = pd.array([renamed.get(name, "") for name in detections["kiln"]], dtype="str")
     kilns = kilns.assign(id=pd.array(names, dtype="str"), first_seen=pd.array(first, dtype="str"))
     return kilns.sort_values("id", kind="stable").reset_index(drop=True), detections.assign(kiln=kiln)
+
+
+def _first_seen(days: pd.Series, mine: np.ndarray, old: pd.Series, metres: np.ndarray, config: Change) -> np.ndarray:
+    """The first day of each kiln, with what earlier atlases say of the rows `mine`, save of those that moved."""
+    first = days.astype(object).to_numpy(copy=True)
+    for row, day, away in zip(mine, old, metres, strict=True):
+        first[row] = earliest(first[row], day) if away < config.match_m else first[row]
+    return first
 
 
 def earliest(*days: str) -> str:

@@ -14,6 +14,7 @@ from kilnscan.antimeridian import polygons
 from kilnscan.errors import TableError
 from kilnscan.grid import Tile, to_lonlat
 from kilnscan.merge import near_pairs
+from kilnscan.source_cells import harmless
 from kilnscan.tables import centres
 
 WELL_SEEN = 0.95
@@ -83,7 +84,7 @@ class Looked:
         status = self.coverage["status"].to_numpy() if "status" in self.coverage else np.full(len(self.coverage), "ok")
         reason[self._unclear(lon, lat, at)] = f"not seen clearly in {self.season}"
         cloudy = (at >= 0) & ~np.isin(status[at], ["ok", "empty"])
-        reason[cloudy] = [f"the tile was {word} in {self.season}" for word in status[at[cloudy]]]
+        reason[cloudy] = [f"the tile was {harmless(str(word), 20)} in {self.season}" for word in status[at[cloudy]]]
         reason[at < 0] = f"outside the area of {self.season}"
         return reason
 

@@ -13,7 +13,7 @@ from kilnscan.emission_factors import POLLUTANTS
 from kilnscan.errors import ConfigError
 from kilnscan.files import read_json, replacing, write_json
 from kilnscan.paper_figures import figures_of
-from kilnscan.public import public_edition
+from kilnscan.public import public_edition, public_people
 
 Values = dict[str, Any]
 
@@ -47,14 +47,19 @@ def write_values(
 ) -> None:
     """Write `values` (JSON) and the folders `tables` (CSV) and `figures` (SVG) from the atlas tables and `told`.
 
-    With `public`, kilns are drawn where the public edition shows them, without the imagery around them.
+    With `public`, kilns are drawn where the public edition shows them, without the imagery around them; tiles count no
+    kilns, and people near kilns are told as there.
     """
     kilns, coverage = tables["kilns"], tables["coverage"]
     values = values_of(kilns, tables["candidates"], coverage, scenes, told)
-    written = tables_of(kilns, coverage, values)
-    shown, acquired = kilns, tables["acquired"]
+    shown, acquired, tiles = kilns, tables["acquired"], coverage
     if public:
-        shown, acquired = public_edition({"kilns": kilns}, public)["kilns"], acquired.iloc[:0]
+        coarse = public_edition({"kilns": kilns, "coverage": coverage}, public)
+        shown, acquired, tiles = coarse["kilns"], acquired.iloc[:0], coarse["coverage"]
+        people = values.get("impact", {}).get("people")
+        if people:
+            values["impact"] = {**values["impact"], "people": public_people(people, len(kilns))}
+    written = tables_of(kilns, tiles, values)
     figures = figures_of(shown, acquired, coverage, written, values)
     for name in ("tables", "figures"):
         shutil.rmtree(outputs[name], ignore_errors=True)
@@ -133,7 +138,7 @@ def _types(kilns: gpd.GeoDataFrame) -> pd.DataFrame:
 
 def _tiles(coverage: gpd.GeoDataFrame) -> pd.DataFrame:
     columns = ["tile", "status", "clear_share", "dates", "candidates", "kilns", "area_km2", "acquired_km2"]
-    rounded = coverage[columns].round({"area_km2": 3, "acquired_km2": 3})
+    rounded = coverage[[name for name in columns if name in coverage]].round({"area_km2": 3, "acquired_km2": 3})
     return pd.DataFrame(rounded).sort_values("tile").reset_index(drop=True)
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kilnscan.errors import ConfigError
-from kilnscan.files import digest, sha256_file
+from kilnscan.files import content_name, digest
+from kilnscan.shipped import portable
 
 PARTS = {
     "scenes": "the scenes of tile",
@@ -19,12 +20,13 @@ def inputs_of(
 ) -> dict[str, dict[str, str]]:
     """Hashes of what a run computes from: sections of the configuration, the tiles' scene lists, files from outside.
 
-    Paths below the folder `data` (config `data`) are written with {data}, so that it may lie anywhere.
+    Paths below the folder `data` (config `data`) are written with {data}, so that it may lie anywhere, and files of
+    kilnscan's own as in its folder. Of files over 64 MiB samples count (`content_name`).
     """
     return {
-        "config": {name: digest(_relative(section, data)) for name, section in config.items() if name != "data"},
+        "config": {name: digest(portable(section, data)) for name, section in config.items() if name != "data"},
         "scenes": {entry["tile"]["id"]: entry["fingerprint"] for entry in scenes},
-        "files": {_relative(path, data): sha256_file(path) for path in sorted(set(files))},
+        "files": {portable(path, data): content_name(path) for path in sorted(set(files))},
     }
 
 
@@ -48,14 +50,3 @@ def check_frozen(now: Mapping[str, Mapping[str, str]], frozen: object, path: str
 
 def _how(now: str | None, then: str | None) -> str:
     return "is new" if then is None else "is gone" if now is None else "has changed"
-
-
-def _relative(value: Any, data: str) -> Any:
-    """`value` with the folder `data` in any text written as {data}."""
-    if isinstance(value, str):
-        return value.replace(data, "{data}") if data else value
-    if isinstance(value, Mapping):
-        return {key: _relative(item, data) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_relative(item, data) for item in value]
-    return value

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import StrictUndefined, TemplateError, Undefined
+from jinja2 import StrictUndefined, TemplateError, Undefined, nodes
 from jinja2.sandbox import SandboxedEnvironment
 from markdown import markdown as to_html
 from markupsafe import Markup
@@ -27,8 +27,11 @@ NO_TEXT = re.compile(r"```.*?```|`[^`\n]*`|\]\([^)]*\)|<[^>\n]*>|https?://\S+", 
 """Code, and addresses."""
 NAMES = re.compile(r"\b\w*[^\W\d_]\w*(?:[-.]\w+)*|(?<=[^\W\d_]-)\d+\b")
 """Words that hold a letter: Sentinel-2, PM2.5, F1."""
-YEAR = re.compile(r"(?<=[^\W\d] )\(?(?:19|20)\d\d\b\)?|\((?:[^()]*\s)?(?:19|20)\d\d\)")
-"""The year of a citation: Guttikunda 2014, (Weyant et al. 2014)."""
+YEAR = re.compile(
+    r"\b(?:[A-Z]\w*|after|and|before|between|during|from|in|since|to|until) \(?(?:19|20)\d\d\b\)?"
+    r"|\((?:[^()]*\s)?(?:19|20)\d\d\)"
+)
+"""The year of a citation, or of some time: Guttikunda 2014, (Weyant et al. 2014), since 2019; not: found 2019."""
 NUMBER = re.compile(r"\d(?:[\d., ]*\d)?\s*%?")
 STYLE = """
 body { font: 17px/1.6 Georgia, "Noto Serif", serif; color: #222; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
@@ -73,6 +76,8 @@ def render(
         )
     given: list[tuple[str, str]] = []
     environment = _Values(undefined=StrictUndefined, autoescape=True, keep_trailing_newline=True, finalize=_writable)
+    del environment.filters["random"]  # equal runs have equal papers
+    environment.globals.clear()
     environment.filters |= {"number": number, "percent": percent, "interval": interval}
     environment.globals |= {
         "given": _given(given),
@@ -80,6 +85,7 @@ def render(
         "figure": _from(figures, "figure", lambda what, caption: Markup(f"\n\n![{_plain(caption)}]({what})\n\n")),  # noqa: S704 (escapes)
     }
     try:
+        _check_placeholders(environment.parse(text), name)
         filled = environment.from_string(text).render(values)
     except TemplateError as error:
         where = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
@@ -88,6 +94,28 @@ def render(
         raise ConfigError(f"{name} cannot be filled in: {error}.") from error
     rows = [f"- {_plain(value)}: {_plain(source)}" for value, source in given]
     return filled + ("\n## Numbers given, not computed\n\n" + "\n".join(rows) + "\n" if rows else "")
+
+
+def _check_placeholders(parsed: nodes.Template, name: str) -> None:
+    """Raise ConfigError for a placeholder that stands for no value, as {{ 42 }}, and for a number in a caption."""
+    written = [part for output in parsed.find_all(nodes.Output) for part in output.nodes]
+    for node in [*written, *(given.node for given in parsed.find_all(nodes.Assign))]:
+        names = [node] if isinstance(node, nodes.Name) else list(node.find_all(nodes.Name))
+        if not isinstance(node, nodes.TemplateData) and not names:
+            raise ConfigError(
+                f"{name} has a placeholder in line {node.lineno} that stands for no value of the run: name one, or "
+                'write {{ given(7, "where it is from") }}.'
+            )
+    for call in parsed.find_all(nodes.Call):
+        if isinstance(call.node, nodes.Name) and call.node.name in ("table", "figure"):
+            captions = [*call.args[1:], *(word.value for word in call.kwargs if word.key == "caption")]
+            said = [part for caption in captions for part in (caption, *caption.find_all(nodes.Const))]
+            for part in said:
+                if isinstance(part, nodes.Const) and isinstance(part.value, str) and loose_numbers(part.value):
+                    raise ConfigError(
+                        f"{name} has a caption in line {call.lineno} with a number that no rule makes: "
+                        f"{loose_numbers(part.value)[0][1]!r}. Put it together with `~` from values of the run."
+                    )
 
 
 def as_page(text: str, title: str, pictures: Mapping[str, bytes]) -> str:
@@ -197,6 +225,6 @@ def write_paper(text: Path, values: Path, tables: Path, figures: Path, markdown:
         {path.stem: name for name, path in pictures.items()},
         str(text),
     )
-    title = next((line.lstrip("# ") for line in filled.splitlines() if line.startswith("# ")), text.stem)
+    title = next((html.unescape(line.lstrip("# ")) for line in filled.splitlines() if line.startswith("# ")), text.stem)
     write_text(markdown, filled)
     write_text(page, as_page(filled, title, {name: path.read_bytes() for name, path in pictures.items()}))

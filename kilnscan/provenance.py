@@ -9,7 +9,7 @@ from typing import Any
 
 from kilnscan import __version__
 from kilnscan.files import digest, sha256_file
-from kilnscan.shipped import names_of_shipped
+from kilnscan.shipped import portable
 
 PACKAGES = (
     "numpy",
@@ -28,15 +28,19 @@ PACKAGES = (
 def provenance(
     products: list[Path], config: dict[str, Any], models: dict[str, Any], scenes: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Record of `products`: their hashes and everything that they follow from. No times, so that reruns are equal."""
-    config = names_of_shipped(config)
+    """Record of `products`: their hashes and everything that they follow from.
+
+    No times, and no word of where `data` lies, so that reruns are equal.
+    """
+    data = str(config.get("data", ""))
+    config = portable({key: value for key, value in config.items() if key != "data"}, data)
     return {
         "products": {path.name: sha256_file(path) for path in products},
         "kilnscan": {"version": __version__, "commit": commit()},
         "packages": {name: _version(name) for name in PACKAGES},
         "config": {"content": config, "sha256": digest(config)},
         "models": models,
-        "scenes": {entry["tile"]["id"]: _inputs(entry) for entry in scenes},
+        "scenes": {entry["tile"]["id"]: portable(_inputs(entry), data) for entry in scenes},
     }
 
 

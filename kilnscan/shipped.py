@@ -1,5 +1,6 @@
 """kilnscan's own folder and what lies there: models, facts and configurations that any workflow may name."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,10 +27,19 @@ ShippedPath = Annotated[str, AfterValidator(shipped)]
 """A path in the configuration that may name a file kilnscan ships."""
 
 
-def names_of_shipped(value: Any) -> Any:
-    """`value` with every path that `shipped` has found in kilnscan's own folder as it was written before."""
-    if isinstance(value, dict):
-        return {key: names_of_shipped(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [names_of_shipped(item) for item in value]
-    return value.removeprefix(f"{ROOT}/") if isinstance(value, str) else value
+def portable(value: Any, data: str = "") -> Any:
+    """`value` with every path in it written as on any machine.
+
+    What `shipped` has found in kilnscan's own folder stands as it was written before; what lies below the folder
+    `data` (config `data`) begins with {data}.
+    """
+    if isinstance(value, Mapping):
+        return {key: portable(item, data) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [portable(item, data) for item in value]
+    if not isinstance(value, str):
+        return value
+    folder = data.rstrip("/")
+    if folder and (value == folder or value.startswith(f"{folder}/")):
+        return "{data}" + value[len(folder) :]
+    return value.removeprefix(f"{ROOT}/")

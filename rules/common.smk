@@ -229,6 +229,7 @@ def calibration_file():
 UNPUBLISHED = {
     "train": True,
     "tiling": True,
+    "audit": True,
     "review": True,
     "plan": True,
     "paper": True,
@@ -444,6 +445,9 @@ def paper_inputs():
         *source_files(),
         *report_files(),
         *settings.map.files,
+        *(settings.change.files if settings.change else []),
+        *settings.imagery.files,
+        *image_list(),
     ]
     models = [settings.screen.model, settings.detect.model]
     areas = [path for path in named if isinstance(path, str) and not is_remote(path)]
@@ -456,6 +460,22 @@ def paper_told():
     if settings.reference:
         told["evaluation"] = "<results>/atlas/evaluation.json"
     return told
+
+
+def paper_models():
+    """The models and the cards beside them."""
+    models = [settings.screen.model, settings.detect.model]
+    cards = [str(Path(model).with_suffix(".md")) for model in models]
+    return [*models, *(card for card in cards if Path(card).is_file())]
+
+
+def own_sources(wildcards):
+    """A hash of kilnscan's own files, which a paper's archive holds."""
+    from kilnscan.archive import (
+        sources_digest,
+    )  # here: every job reads this file, one needs it
+
+    return sources_digest()
 
 
 def paper_edition():

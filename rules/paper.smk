@@ -113,6 +113,10 @@ if settings.paper:
             page="<results>/paper/paper.html",
             provenance="<results>/atlas/provenance.json",
             gpkg="<results>/atlas/kilns.gpkg",
+            geoparquet="<results>/atlas/kilns.geoparquet",
+            csv="<results>/atlas/kilns.csv",
+            dictionary="<results>/atlas/data_dictionary.csv",
+            layers="<results>/atlas/layers",
             stac="<results>/stac",
             site="<results>/site",
             public=(f"<results>/{paper_edition()}" if paper_edition() else []),
@@ -129,7 +133,8 @@ if settings.paper:
             ),
             title=settings.region.title or settings.region.name,
             models=[settings.screen.model, settings.detect.model],
-            basedir=str(workflow.basedir),
+            cards=content(*paper_models()),
+            sources=own_sources,
             code=code_of("archive_paper"),
         script:
             "../scripts/archive_paper.py"

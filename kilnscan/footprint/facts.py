@@ -40,8 +40,11 @@ class Machine:
     """Whose watts its are, if the source did not measure this processor."""
 
     def price(self, spot: bool | None) -> Range | None:
-        """Per hour; from Spot's least to the list price if it is not known whether it was Spot."""
-        if self.on_demand is None or spot is False:
+        """Per hour; from Spot's least to the list price if it is not known whether it was Spot.
+
+        A machine of one's own, which has no name, has one price.
+        """
+        if self.on_demand is None or spot is False or not self.name:
             return None if self.on_demand is None else exactly(self.on_demand)
         if self.spot is None:
             return None if spot else exactly(self.on_demand)

@@ -183,6 +183,15 @@ def test_kilns_and_detections_of_the_atlas_take_over_ids_and_first_days_but_not_
 # what became of it
 
 
+def test_a_kiln_that_moved_between_earlier_atlases_is_first_seen_where_it_stands():
+    there = (HERE[0][0] + 100, HERE[0][1])
+    atlases = [atlas([HERE[0]], day="2022-03-01"), atlas([there], day="2023-03-01")]
+    known = known_kilns(atlases, CONFIG)
+    assert known["first_seen"].tolist() == ["2023-03-01"] and known["id"].tolist() == ["k0"]
+    still = known_kilns([*atlases, atlas([there], day="2024-03-01")], CONFIG)
+    assert still["first_seen"].tolist() == ["2023-03-01"] and still["last_seen"].tolist() == ["2024-03-01"]
+
+
 def test_what_both_have_persists_and_another_type_is_told():
     now = atlas(HERE, ["a", "b", "c"], kind=["FCBK", "zigzag", ""], day="2025-03-01")
     table, sums = changed(now, atlas(HERE))
@@ -355,13 +364,14 @@ def test_an_inventory_of_strangers_is_not_trusted(tmp_path):
     places = [(450_000 + 400 * n, 2_100_000) for n in range(6)]
     about = {
         "score": [2.0, -1.0, 0.5, "x", None, float("inf")],
-        "last_seen": ["yesterday", "2024-02-03T10:00", *["x"] * 4],
+        "last_seen": ["yesterday", "2024-02-03T10:00", "2024-99-99", *["x"] * 3],
     }
-    points(places, id=names, kiln_type=["<b>" * 30, *["FCBK"] * 5], **about).to_file(path)
+    points(places, id=names, kiln_type=["<b>" * 30, "=1+1", *["FCBK"] * 4], **about).to_file(path)
     kilns = read_kilns(EarlierAtlas(path=str(path), season="2024")).sort_values("lon")
     assert kilns["id"].str.fullmatch(r"[A-Za-z0-9.-]{1,64}").all() and kilns["id"].is_unique and "7" in set(kilns["id"])
     assert kilns["score"].notna().sum() == 1 and kilns["type"].str.len().max() <= 40
     assert kilns["last_seen"].tolist()[:3] == ["", "2024-02-03", ""]
+    assert "<" not in "".join(kilns["type"]) and kilns["type"].tolist()[1] == "'=1+1"
 
 
 def test_files_that_cannot_be_used_are_named(tmp_path):

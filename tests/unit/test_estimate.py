@@ -17,7 +17,6 @@ from kilnscan.check_sample import (
     DOUBTED,
     EMPTY,
     HELD,
-    REVIEWED,
     draw_kilns,
     draw_land,
     judged,
@@ -34,6 +33,7 @@ from kilnscan.estimate import (
     NONE,
     PARTLY,
     REJECTED,
+    REVIEWED,
     SAMPLE,
     Part,
     borrow,
@@ -257,14 +257,37 @@ def test_reviews_speak_of_the_kiln_at_the_box_and_of_what_they_left_unmarked():
     assert np.isnan(judged(table, None)).all()
 
 
-def test_kilns_answered_for_without_being_drawn_stand_for_themselves_only():
+def test_kilns_answered_for_in_a_review_stand_for_themselves_only():
     table = kilns(4)
     ids = table["id"].tolist()
-    said = np.array([np.nan, 1.0, np.nan, np.nan])
-    told = with_answers(table, 0.48, {ids[0]: 0, ids[2]: None}, said)
-    assert told["found"].tolist()[:2] == [0, 1]
-    assert told["found"].isna().tolist() == [False, False, True, True]
-    assert (told["stratum"] == REVIEWED).tolist() == [False, True, False, False]
+    said = np.array([np.nan, 1.0, np.nan, 0.0])
+    told = with_answers(table, 0.48, {ids[0]: 0, ids[2]: None, ids[3]: 1}, said)
+    assert told["found"].tolist()[:2] == [0, 1] and told["found"].tolist()[3] == 1
+    assert told["found"].isna().tolist() == [False, False, True, False]
+    assert (told["stratum"] == REVIEWED).tolist() == [False, True, False, True]
+
+
+def test_a_review_of_the_doubtful_does_not_pull_the_estimate_down():
+    table = kilns(1000)
+    truth = np.arange(1000) >= 100
+    said = np.where(truth, np.nan, 0.0)  # a review asked for the doubtful, and all were none
+    for answered in (True, False):
+        values = []
+        for seed in range(20):
+            drawn = np.random.default_rng(seed).choice(1000, 200, replace=False)
+            answers = {table["id"][k]: int(truth[k]) if answered or truth[k] else None for k in drawn}
+            frame = with_answers(table, 0.48, answers, said).assign(kind=KILNS)
+            values.append(total(parts_of(frame)[""]).value)
+        assert values == pytest.approx([900] * 20)
+
+
+def test_a_group_without_a_sample_of_a_stratum_does_not_take_reviewed_kilns_for_one():
+    rows = [("a", 1.0)] * 3 + [("a", np.nan)] * 3 + [("b", np.nan)] * 4 + [(REVIEWED, 0.0)] * 10
+    frame = pd.DataFrame(rows, columns=["stratum", "found"]).assign(kind=KILNS, type="FCBK")
+    told = groups(frame, "type", 20, 30, 1.0)[0]
+    assert told["confirmed"]["value"] == 10 and told["precision"]["value"] == 0.5
+    unknown = groups(frame[frame["stratum"] != "a"], "type", 20, 30, 1.0)[0]
+    assert unknown["precision"]["value"] is None
 
 
 def test_every_chip_has_a_stratum_and_the_tile_that_owns_it(tmp_path: Path):

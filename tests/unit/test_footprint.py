@@ -139,6 +139,12 @@ def test_a_region_without_a_grid_has_energy_and_no_emissions():
     assert one.kwh and one.operational_g is None and one.co2e_g is None and one.embodied_g
 
 
+@pytest.mark.parametrize("spot", [None, True, False])
+def test_ones_own_machine_costs_what_it_costs_whatever_is_said_of_spot(spot):
+    (one,) = footprints([Job("a", 3600, threads=4, cores=4)], FACTS, Assumptions(spot=spot, price=0.1))
+    assert one.money == Range(0.1, 0.1)
+
+
 def test_a_laptop_has_watts_of_servers_in_general_no_overhead_and_no_embodied_part():
     (one,) = footprints([Job("a", 3600, cpu_s=3600, cores=4, memory_gib=8)], FACTS, Assumptions(grid="BD", price=0.1))
     assert one.kwh.low == pytest.approx((0.25 * (4 * 0.74 + 8 * 0.3725) + 3.5 - 0.74) / 1000)

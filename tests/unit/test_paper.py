@@ -2,19 +2,22 @@
 
 import hashlib
 import json
+import subprocess
 import zipfile
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from kilnscan.archive import SUMS, files_below, groups_of, sources, write_archive
+from kilnscan.archive import SOURCES, SUMS, files_below, groups_of, sources, sources_digest, write_archive
 from kilnscan.config_impact import Public
 from kilnscan.crate import METADATA, WORKFLOW
 from kilnscan.errors import ConfigError
 from kilnscan.paper import read_told, write_values
 from kilnscan.paper_inputs import check_frozen, inputs_of
 from kilnscan.paper_text import as_page, interval, loose_numbers, number, percent, render
+from kilnscan.products import OPEN, files_in
+from kilnscan.provenance import provenance
 from tests.conftest import ROOT
 from tests.published import SCENE, layers
 
@@ -65,7 +68,18 @@ def test_accuracy_is_told_where_it_was_measured(tmp_path):
 def test_the_map_for_everybody_does_not_show_where_kilns_are(tmp_path):
     exact, coarse = written(tmp_path / "a"), written(tmp_path / "b", public=Public(grid_m=10_000))
     assert exact["figures/map.svg"] != coarse["figures/map.svg"]
-    assert {name for name in exact if exact[name] != coarse[name]} == {"figures/map.svg"}
+    assert {name for name in exact if exact[name] != coarse[name]} == {"figures/map.svg", "tables/tiles.csv"}
+
+
+def test_the_paper_for_everybody_tells_no_more_than_the_public_edition(tmp_path):
+    told = {"impact": {"people": {"people_1km": 17_936, "kilns_off_raster": 0}, "factors": []}}
+    files = written(tmp_path, rows=7, told=told, public=Public(grid_m=10_000))
+    assert files["tables/tiles.csv"].decode().splitlines()[0] == "tile,status,clear_share,dates,area_km2"
+    people = json.loads(files["values.json"])["impact"]["people"]
+    assert people == {"people_1km": 18_000, "kilns_off_raster": 0}
+    assert told["impact"]["people"]["people_1km"] == 17_936
+    few = json.loads(written(tmp_path, told=told, public=Public())["values.json"])
+    assert few["impact"]["people"]["people_1km"] is None
 
 
 @pytest.mark.parametrize("name", ["atlas", "impact", "my-costs", "2024"])
@@ -98,6 +112,32 @@ def test_numbers_of_nobody_are_named_with_their_line():
     assert loose_numbers("## 1. A\n12,000 kilns,\n\n3.5 % of 7") == [(2, "12,000"), (4, "3.5 %"), (4, "7")]
     with pytest.raises(ConfigError, match=r"paper\.md holds 1 number.*'12,000' in line 2"):
         render("a\n12,000 kilns", {}, {}, {}, "paper.md")
+
+
+@pytest.mark.parametrize("text", ["found 2015 kilns", "of 2015 kilns", "it is 2015"])
+def test_a_number_that_looks_like_a_year_is_a_number(text):
+    assert [what for _, what in loose_numbers(text)] == ["2015"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{{ 42 }}", "{{ '42' }}", "{{ 42 | number }}", "{% set x = 5 %}{{ x }}", '{{ "%s" | format(7) }}',
+     '{{ table("t", "42 kilns") }}', '{{ figure("map", caption="of " ~ "42") }}'],
+)  # fmt: skip
+def test_a_number_that_hides_in_a_placeholder_is_refused(text):
+    with pytest.raises(ConfigError, match=r"^paper\.md has a (placeholder|caption) in line 2 "):
+        render(f"a\n{text}", {}, {"t": pd.DataFrame({"a": [1]})}, {"map": "m.svg"}, "paper.md")
+
+
+def test_what_is_reckoned_from_values_may_be_written():
+    text = '{% set km2 = a.m2 / 1e6 %}{{ km2 }} {{ a.m2 * 2 }} {{ table("t", "of " ~ a.m2) }}'
+    assert render(text, {"a": {"m2": 4e6}}, {"t": pd.DataFrame({"a": [1]})}, {}).startswith("4.0 8000000.0 ")
+
+
+def test_nothing_in_a_text_is_left_to_chance():
+    for text in ("{{ lipsum() }}", "{{ [a.b, a.b] | random }}"):
+        with pytest.raises(ConfigError):
+            render(text, {"a": {"b": 1}}, {}, {}, "paper.md")
 
 
 def test_a_number_from_elsewhere_is_listed_with_its_source():
@@ -160,6 +200,17 @@ def test_the_same_inputs_pass_wherever_the_data_lie():
     check_frozen(frozen(), json.loads(json.dumps(frozen(data="/there"))), "inputs.json")
 
 
+def test_files_of_kilnscan_are_named_alike_from_every_folder():
+    assert list(frozen()["files"]) == ["LICENSE"]
+
+
+def test_the_record_of_an_atlas_does_not_say_where_the_data_lie():
+    scene = SCENE | {"mosaics": [{"path": "/home/me/d/c.tif", "content": "c"}]}
+    config = {"data": "/home/me/d", "screen": {"model": "/home/me/d/a.npz"}}
+    told = provenance([], config, {}, [scene])
+    assert "/home/me" not in json.dumps(told) and told["config"]["content"] == {"screen": {"model": "{data}/a.npz"}}
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -190,18 +241,23 @@ ABOUT = {"title": "T", "authors": ["A B"], "licence": "CC-BY-4.0", "published": 
          "commit": "abc", "packages": {"snakemake": "9"}, "pictures": False}  # fmt: skip
 
 
-def archive(folder: Path, name: str = "a.zip", **about: object) -> zipfile.ZipFile:
-    for path in ("atlas/kilns.gpkg", "atlas/impact.parquet", "stac/collection.json", "site/index.html",
-                 "site/chips/a.jpg", "paper/values.json", "paper/tables/t.csv", "paper/figures/f.svg",
-                 "paper/inputs.json", "paper/paper.md", "paper/paper.html", "model/a.onnx", "model/a.md"):  # fmt: skip
+MADE = ("atlas/kilns.gpkg", "atlas/kilns.geoparquet", "atlas/kilns.csv", "atlas/data_dictionary.csv",
+        "atlas/provenance.json", "atlas/layers/kilns.pmtiles", "atlas/layers/reports.pmtiles",
+        "atlas/layers/sources.geoparquet", "stac/collection.json", "site/index.html", "site/chips/a.jpg",
+        "paper/values.json", "paper/tables/t.csv", "paper/figures/f.svg", "paper/inputs.json", "paper/paper.md",
+        "paper/paper.html", "model/a.onnx", "model/a.md")  # fmt: skip
+
+
+def archive(folder: Path, name: str = "a.zip", more: tuple[str, ...] = (), **about: object) -> zipfile.ZipFile:
+    for path in (*MADE, *more):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(path)
     names = {"values": "values.json", "tables": "tables", "figures": "figures", "inputs": "inputs.json",
              "markdown": "paper.md", "page": "paper.html"}  # fmt: skip
     inputs = {key: str(folder / "paper" / value) for key, value in names.items()}
-    inputs |= {"provenance": str(folder / "atlas" / "provenance.json"), "public": []}
+    inputs |= {key: str(path) for key, path in files_in(folder).items()} | {"public": []}
     told = ABOUT | about
-    params = {"models": [str(folder / "model" / "a.onnx")], "basedir": str(ROOT), "about": told}
+    params = {"models": [str(folder / "model" / "a.onnx")], "about": told}
     write_archive(folder / name, groups_of(inputs, params), told)
     return zipfile.ZipFile(folder / name)
 
@@ -218,8 +274,38 @@ def test_the_archive_holds_the_workflow_and_models_but_no_pictures_that_may_not_
     names = set(archive(tmp_path).namelist())
     assert {WORKFLOW, "workflow/rules/paper.smk", "models/a.onnx", "models/a.md", "paper/figures/f.svg"} <= names
     assert {"atlas/kilns.gpkg", "site/index.html"} <= names
-    assert not {"site/chips/a.jpg", "atlas/impact.parquet"} & names
+    assert "site/chips/a.jpg" not in names
     assert "site/chips/a.jpg" in archive(tmp_path, "b.zip", pictures=True).namelist()
+
+
+def test_what_happens_to_lie_beside_the_published_atlas_stays_out(tmp_path):
+    stray = ("atlas/impact.parquet", "atlas/reports.parquet", "atlas/reconciled.parquet", "atlas/sources_rejected.csv")
+    assert archive(tmp_path).namelist() == archive(tmp_path, "b.zip", more=stray).namelist()
+
+
+def test_rows_that_are_not_for_everybody_stay_out_of_the_full_edition(tmp_path):
+    names = set(archive(tmp_path, more=(f"site/downloads/{OPEN}",)).namelist())
+    assert {f"site/downloads/{OPEN}", "atlas/kilns.csv", "atlas/layers/kilns.pmtiles"} <= names
+    closed = {"atlas/kilns.gpkg", "atlas/layers/reports.pmtiles", "atlas/layers/sources.geoparquet"}
+    assert not closed & names and closed <= set(archive(tmp_path / "none").namelist())
+
+
+def test_of_folders_that_users_fill_the_archive_holds_what_kilnscan_ships(tmp_path):
+    said = subprocess.run(["git", "-C", ROOT, "ls-files", *{part.partition("/")[0] for part in SOURCES}],
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    assert {name.removeprefix("workflow/") for name in sources(ROOT)} == set(said.stdout.splitlines())
+    copy = tmp_path / "kilnscan"
+    for name, path in sources(ROOT).items():
+        place = copy / name.removeprefix("workflow/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(path.read_bytes())
+    before = sources_digest(copy)
+    for own in ("config/regions/mine.yaml", "config/reports.csv", "profiles/ours/profile.yaml"):
+        (copy / own).parent.mkdir(exist_ok=True)
+        (copy / own).write_text("token: secret")
+    assert sources_digest(copy) == before
+    (copy / "rules" / "more.smk").write_text("")
+    assert sources_digest(copy) != before
 
 
 def test_the_record_tells_every_file_and_what_made_it(tmp_path):

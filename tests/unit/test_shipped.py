@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kilnscan.config import load_config
-from kilnscan.shipped import ROOT, names_of_shipped, shipped
+from kilnscan.shipped import ROOT, portable, shipped
 
 MODEL = "models/s2-rgb-screen.npz"
 SMALLEST = {"region": {"name": "here"}, "sentinel2": {"source": "mosaic", "path": "rgb.tif"}}
@@ -42,5 +42,11 @@ def test_nothing_else_is_looked_for(elsewhere, path):
 
 
 def test_provenance_tells_a_shipped_file_by_its_name_in_kilnscan(elsewhere):
-    told = names_of_shipped({"a": [{"model": shipped(MODEL)}, 3, None], "b": "own/file.npz"})
+    told = portable({"a": [{"model": shipped(MODEL)}, 3, None], "b": "own/file.npz"})
     assert told == {"a": [{"model": MODEL}, 3, None], "b": "own/file.npz"}
+
+
+def test_a_path_below_the_data_says_nothing_of_the_machine():
+    told = portable({"a": ["/home/me/data/a.csv", "/home/me/data"], "b": "/home/me/database"}, "/home/me/data/")
+    assert told == {"a": ["{data}/a.csv", "{data}"], "b": "/home/me/database"}
+    assert portable("0.5", ".") == "0.5" and portable("a/b", "") == "a/b"
