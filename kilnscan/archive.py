@@ -74,7 +74,7 @@ def groups_of(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str,
         place = Path(inputs[name])
         products |= files_below(place, f"paper/{place.name}")
     read: dict[str, Path] = {}
-    for path in map(Path, params["models"]):
+    for path in map(Path, inputs["models"]):
         read |= {f"models/{file.name}": file for file in (path, path.with_suffix(".md")) if file.is_file()}
     return {"inputs": read, "products": products, "workflow": sources(ROOT)}
 

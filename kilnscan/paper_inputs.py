@@ -16,9 +16,11 @@ MOST_NAMED = 5
 
 
 def inputs_of(
-    config: Mapping[str, Any], scenes: Iterable[Mapping[str, Any]], files: Iterable[str], data: str = ""
+    config: Mapping[str, Any], scenes: Iterable[Mapping[str, Any]], files: Mapping[str, str], data: str = ""
 ) -> dict[str, dict[str, str]]:
     """Hashes of what a run computes from: sections of the configuration, the tiles' scene lists, files from outside.
+
+    `files` says of each file, as the configuration names it, where it lies now.
 
     Paths below the folder `data` (config `data`) are written with {data}, so that it may lie anywhere, and files of
     kilnscan's own as in its folder. Of files over 64 MiB samples count (`content_name`).
@@ -26,7 +28,7 @@ def inputs_of(
     return {
         "config": {name: digest(portable(section, data)) for name, section in config.items() if name != "data"},
         "scenes": {entry["tile"]["id"]: entry["fingerprint"] for entry in scenes},
-        "files": {portable(path, data): content_name(path) for path in sorted(set(files))},
+        "files": {portable(name, data): content_name(path) for name, path in sorted(files.items())},
     }
 
 

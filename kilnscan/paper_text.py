@@ -221,7 +221,7 @@ def write_paper(text: Path, values: Path, tables: Path, figures: Path, markdown:
     filled = render(
         source,
         read_json(values),
-        {path.stem: pd.read_csv(path) for path in sorted(tables.glob("*.csv"))},
+        {path.stem: pd.read_csv(path, keep_default_na=False, na_values=[""]) for path in sorted(tables.glob("*.csv"))},
         {path.stem: name for name, path in pictures.items()},
         str(text),
     )

@@ -17,8 +17,8 @@ if settings.paper:
     rule paper_inputs:
         """What the paper is made from, and whether that is what it was frozen from."""
         input:
-            local_files(paper_inputs()),
             local_files(filter(None, [settings.paper.frozen])),
+            files=local_files(paper_inputs()),
             scenes=per_tile("scenes.json"),
         output:
             inputs="<results>/paper/inputs.json",
@@ -104,7 +104,7 @@ if settings.paper:
     rule paper_archive:
         """One file with all of it, for a repository that gives DOIs."""
         input:
-            local_files([settings.screen.model, settings.detect.model]),
+            models=local_files([settings.screen.model, settings.detect.model]),
             inputs="<results>/paper/inputs.json",
             values="<results>/paper/values.json",
             tables="<results>/paper/tables",
@@ -132,7 +132,6 @@ if settings.paper:
                 mode="json", include={"authors", "licence", "published", "pictures"}
             ),
             title=settings.region.title or settings.region.name,
-            models=[settings.screen.model, settings.detect.model],
             cards=content(*paper_models()),
             sources=own_sources,
             code=code_of("archive_paper"),

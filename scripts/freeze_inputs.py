@@ -5,10 +5,11 @@ from kilnscan.files import read_json, write_json
 from kilnscan.paper_inputs import check_frozen, inputs_of
 
 
-def main(scenes: list[str], params: dict, path: str) -> None:
+def main(scenes: list[str], files: list[str], params: dict, path: str) -> None:
     config = dict(params["config"])
     data = config.pop("data")
-    now = inputs_of(config, [read_json(file) for file in scenes], params["files"], data)
+    named = dict(zip(params["files"], files, strict=True))
+    now = inputs_of(config, [read_json(file) for file in scenes], named, data)
     if params["frozen"]:
         check_frozen(now, read_json(params["frozen"]), params["frozen"])
     write_json(path, now)
@@ -16,4 +17,4 @@ def main(scenes: list[str], params: dict, path: str) -> None:
 
 if "snakemake" in globals():
     with job(snakemake):
-        main(snakemake.input.scenes, dict(snakemake.params), snakemake.output.inputs)
+        main(snakemake.input.scenes, list(snakemake.input.files), dict(snakemake.params), snakemake.output.inputs)

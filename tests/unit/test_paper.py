@@ -15,7 +15,7 @@ from kilnscan.crate import METADATA, WORKFLOW
 from kilnscan.errors import ConfigError
 from kilnscan.paper import read_told, write_values
 from kilnscan.paper_inputs import check_frozen, inputs_of
-from kilnscan.paper_text import as_page, interval, loose_numbers, number, percent, render
+from kilnscan.paper_text import as_page, interval, loose_numbers, number, percent, render, write_paper
 from kilnscan.products import OPEN, files_in
 from kilnscan.provenance import provenance
 from tests.conftest import ROOT
@@ -180,6 +180,17 @@ def test_strangers_words_stay_words():
     assert text.splitlines()[-1].count(" | ") == 1
 
 
+def test_a_type_called_na_keeps_its_name(tmp_path):
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "tables" / "types.csv").write_text("type,kilns\nNA,3\n,2\n")
+    (tmp_path / "values.json").write_text("{}")
+    (tmp_path / "text.md").write_text('# A\n{{ table("types") }}')
+    made = [str(tmp_path / name) for name in ("paper.md", "paper.html")]
+    write_paper(*(tmp_path / name for name in ("text.md", "values.json", "tables", "figures")), *made)
+    assert "| NA | 3 |\n|  | 2 |" in Path(made[0]).read_text()
+
+
 def test_a_page_needs_no_other_file():
     text = render('{{ figure("map", "Where \\"we\\" are.") }}', {}, {}, {"map": "figures/map.svg"})
     page = as_page(text, "T", {"figures/map.svg": b"<svg/>"})
@@ -193,11 +204,17 @@ def test_a_page_needs_no_other_file():
 def frozen(**changes: str) -> dict:
     scenes = [{"tile": {"id": "43RGM"}, "fingerprint": changes.get("scenes", "f")}]
     config = {"screen": {"model": f"{changes.get('data', '/here')}/a.npz", "seed": changes.get("seed", 0)}, "data": "x"}
-    return inputs_of(config, scenes, [str(ROOT / "LICENSE")], changes.get("data", "/here"))
+    return inputs_of(config, scenes, {str(ROOT / "LICENSE"): str(ROOT / "LICENSE")}, changes.get("data", "/here"))
 
 
 def test_the_same_inputs_pass_wherever_the_data_lie():
     check_frozen(frozen(), json.loads(json.dumps(frozen(data="/there"))), "inputs.json")
+
+
+def test_a_file_that_was_fetched_from_storage_is_told_by_its_own_name(tmp_path):
+    (tmp_path / "fetched.csv").write_text("a")
+    told = inputs_of({}, [], {"results/landscape/7/air.csv": str(tmp_path / "fetched.csv")})["files"]
+    assert told == {"results/landscape/7/air.csv": hashlib.sha256(b"a").hexdigest()}
 
 
 def test_files_of_kilnscan_are_named_alike_from_every_folder():
@@ -256,9 +273,9 @@ def archive(folder: Path, name: str = "a.zip", more: tuple[str, ...] = (), **abo
              "markdown": "paper.md", "page": "paper.html"}  # fmt: skip
     inputs = {key: str(folder / "paper" / value) for key, value in names.items()}
     inputs |= {key: str(path) for key, path in files_in(folder).items()} | {"public": []}
+    inputs["models"] = [str(folder / "model" / "a.onnx")]
     told = ABOUT | about
-    params = {"models": [str(folder / "model" / "a.onnx")], "about": told}
-    write_archive(folder / name, groups_of(inputs, params), told)
+    write_archive(folder / name, groups_of(inputs, {"about": told}), told)
     return zipfile.ZipFile(folder / name)
 
 
