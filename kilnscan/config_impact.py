@@ -284,9 +284,8 @@ class Map(Section):
         validate_default=True,
         description="Lines of countries in the background: a vector file, or null for none.",
     )
-    boundaries_note: str = Field(
-        "Boundaries are generalised and are no statement about the status of any territory.",
-        description="What the map says about them.",
+    boundaries_note: str | None = Field(
+        None, description="What the map says about them; if null, that they are generalised and state nothing."
     )
     earlier: Earlier | None = Field(None, description="Earlier imagery, shown beside the present one.")
 

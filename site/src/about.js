@@ -1,7 +1,8 @@
 // The dialog on method, accuracy, sources, rules and licences.
 
-import { extra, meta, site } from "./data.js";
+import { extra, meta } from "./data.js";
 import { byId, closeButton, el, facts, save } from "./dom.js";
+import { boundariesNote } from "./parts.js";
 import { isNumber, percent, percents } from "./format.js";
 import { language, languages, t } from "./words.js";
 import { title } from "./state.js";
@@ -45,8 +46,8 @@ function contents(dialog) {
     ...listOf("credits", [...(meta.credits ?? []), ...(meta.attribution ?? [])], (text) =>
       el("li", {}, el("bdi", {}, text)),
     ),
-    site.boundaries_note ? head("boundaries") : null,
-    site.boundaries_note ? el("p", {}, el("bdi", {}, site.boundaries_note)) : null,
+    boundariesNote() ? head("boundaries") : null,
+    boundariesNote() ? el("p", {}, el("bdi", {}, boundariesNote())) : null,
     ...listOf("licences", meta.licences, (text) => el("li", {}, el("bdi", {}, text))),
     head("languages"),
     el("p", {}, t("about.words"), " ", dictionaryButton()),

@@ -53,10 +53,11 @@ export function fillEvidence({ id, of, rules, near, reports }) {
         "footer",
         {},
         el("p", {}, t("print.method"), " ", accuracyLine()),
+        rules.length ? el("p", {}, t("about.rules.how")) : null,
         of("pm25_t") === null ? null : el("p", {}, t("emissions.note"), " ", cut(factorLine())),
         el("p", {}, [...(meta.licences ?? []), ...(meta.attribution ?? [])].slice(0, 4).map(cut).join(" · ")),
         el("p", {}, [t("made_by"), meta.version, meta.commit].filter(Boolean).map(cut).join(" ")),
-        el("p", {}, ltr(location.href.slice(0, 300))),
+        location.protocol.startsWith("http") ? el("p", {}, ltr(location.href.slice(0, 300))) : null,
       ),
     ].filter(Boolean),
   );

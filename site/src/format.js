@@ -11,6 +11,8 @@ const fixed = (n) => new Intl.NumberFormat(locale, { minimumFractionDigits: n, m
 const unit = (name, text) => t(`unit.${name}`, { x: text });
 
 export const percent = (x) => (isNumber(x) ? isolate(unit("percent", count(100 * x))) : null);
+/** A probability, never quite 0 or 100 %. */
+export const chance = (x) => (x < 0.01 ? `<${percent(0.01)}` : x > 0.99 ? `>${percent(0.99)}` : percent(x));
 /** "89–99 %" */
 export const percents = (low, high) => isolate(`${count(100 * low)}–${count(100 * high)} %`);
 export const metres = (x) => (isNumber(x) ? unit("m", count(x)) : null);

@@ -4,7 +4,7 @@ import { openAbout } from "./about.js";
 import { chip, details, extra, kilns, meta, site } from "./data.js";
 import { el, facts, ltr, sayingButton } from "./dom.js";
 import { fillEvidence } from "./evidence.js";
-import { axis, isNumber, kilometres, length, metres, percent, period, position, whole, worded } from "./format.js";
+import { axis, chance, isNumber, kilometres, length, metres, percent, period, position, whole, worded } from "./format.js";
 import { within } from "./geo.js";
 import { emissionsOf, grid, heading, kind, meter, part } from "./parts.js";
 import { reportIcon, reportsOn } from "./reports.js";
@@ -168,7 +168,7 @@ export function ruleMeasure({ distance_m, limit_m, probability, nearest, reason 
     words.push(t("siting.distance", { distance: length(distance_m), limit: length(limit_m) }));
   }
   if (nearest) words.push(t("siting.nearest", { name: nearest }));
-  if (isNumber(probability)) words.push(t("siting.probability", { x: percent(probability) }));
+  if (isNumber(probability)) words.push(t("siting.probability", { x: chance(probability) }));
   if (!words.length && reason) words.push(String(reason));
   return words.join(" · ");
 }

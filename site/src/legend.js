@@ -3,8 +3,9 @@
 import { areaScale, metrics } from "./areas.js";
 import { chooser } from "./chooser.js";
 import { coloursOf, UNKNOWN } from "./classes.js";
-import { extra, meta, offers, site } from "./data.js";
+import { extra, meta, offers } from "./data.js";
 import { el } from "./dom.js";
+import { boundariesNote } from "./parts.js";
 import { number, worded } from "./format.js";
 import { scaleOf } from "./points.js";
 import { REPORT_ICONS } from "./reports.js";
@@ -202,6 +203,6 @@ export function backgrounds() {
     el("legend", {}, t("base")),
     el("div", {}, ...boxes.map(([, , label]) => label)),
     note,
-    site.boundaries_note ? el("p", { class: "small" }, site.boundaries_note) : null,
+    boundariesNote() ? el("p", { class: "small" }, boundariesNote()) : null,
   );
 }

@@ -1,9 +1,13 @@
 // Pieces that several sheets are made of.
 
+import { site } from "./data.js";
 import { el } from "./dom.js";
 import { isNumber, percent, tonnes } from "./format.js";
 import { POLLUTANTS } from "./state.js";
 import { t } from "./words.js";
+
+/** What is said of the lines of countries: the user's words, or ours where there are none. */
+export const boundariesNote = () => (site.boundaries_note === null ? t("boundaries.note") : site.boundaries_note);
 
 export const kind = (mark, text) => el("p", { class: "kind" }, mark, text);
 export const heading = (...children) => el("h2", { id: "panel-title", tabindex: -1 }, ...children);
