@@ -308,6 +308,13 @@ SHARED = (
 """Columns of kilns that a public edition keeps, besides emissions."""
 
 
+TAKEN = (
+    *("activity", "atlas", "audit", "estimate", "footprint", "jobs", "paper", "plan"),
+    *("reconcile", "reports", "review", "scenes", "site", "stac", "tiles"),
+)
+"""Folders that a region's results have."""
+
+
 class Public(Section):
     """A second edition for everybody: coarse places, no pictures, no restricted columns."""
 
@@ -322,6 +329,13 @@ class Public(Section):
     )
     min_score: float = Field(0, ge=0, le=1, description="Kilns that score less are left out.")
     name: Name = Field("public", description="The edition is written to results/<region>/<name>/.")
+
+    @field_validator("name")
+    @classmethod
+    def _own_folder(cls, value: str) -> str:
+        if value in TAKEN:
+            raise ValueError(f"{value!r} is a folder of the results already: choose another name")
+        return value
 
     @field_validator("columns")
     @classmethod

@@ -173,6 +173,16 @@ def closing_words():
         f"\n{ledger_words(read_table(results / 'atlas' / 'coverage.parquet'))}\n"
         f"\nkilns, one row each:  {results}/atlas/kilns.gpkg   (open it in QGIS)"
         f"\nthe map:              {results}/site/index.html   (double-click it; it needs no network)\n"
+        + (
+            f"for everybody:        {results}/{settings.public.name}/   (coarse)\n"
+            if settings.public
+            else ""
+        )
+        + (
+            f"the paper:            {results}/paper/paper.html, archive.zip\n"
+            if "paper" in workflow.dag_settings.targets
+            else ""
+        )
     )
 
 

@@ -208,3 +208,9 @@ def decoded(path: Path) -> Iterator[tuple[str, bytes]]:
         for text in re.findall(rb"[A-Za-z0-9+/]{16,}={0,2}", content):
             if len(text) % 4 == 0:
                 yield path.name, base64.b64decode(text)
+
+
+@pytest.mark.parametrize("name", ["atlas", "jobs", "site", "../x"])
+def test_an_edition_has_a_folder_of_its_own(name):
+    with pytest.raises(ValueError, match="name"):
+        Public(name=name)
