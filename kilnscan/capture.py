@@ -18,6 +18,7 @@ Z95 = 1.959964
 SMALL = 7  # places common to two lists below which Chapman's estimate is biased (Seber 1982, 3.1)
 COPIED = 10  # kilns that two lists have at the same metre: more are no chance
 MOST_LISTS = 6
+MOST_APART = 10.0
 STEPS = 200
 
 
@@ -81,7 +82,8 @@ def loglinear(had: np.ndarray) -> dict[str, Any] | None:
 
     Models are independence, and dependence of one pair or of each set of two pairs of lists. Three to six lists, else
     None. `value` and `ci95` are the chosen model's; `between` are the least and the most of the models that fit about
-    as well (BIC within 10): where they lie far apart, believe none.
+    as well (BIC within 10): where they lie far apart, believe none. None, too, where the most is MOST_APART times the
+    places seen: there are too few for these models.
     """
     lists = had.shape[1]
     if not 3 <= lists <= MOST_LISTS or not len(had):
@@ -104,6 +106,8 @@ def loglinear(had: np.ndarray) -> dict[str, Any] | None:
     best = min(fits, key=lambda fit: fit[:3])
     unseen = np.exp(best[3])
     near = [len(had) + float(np.exp(fit[3])) for fit in fits if fit[0] <= best[0] + 10]
+    if max(near) > MOST_APART * len(had):
+        return None
     total = _with_interval(len(had), unseen, unseen + unseen**2 * best[4])
     return {**total.told(), "dependent": [list(pair) for pair in best[2]], "models": len(near),
             "between": [round(min(near), 1), round(max(near), 1)]}  # fmt: skip
@@ -153,8 +157,8 @@ def odds_ratio(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
 def doubts(had: np.ndarray, names: list[str], agreement: list[dict[str, Any]]) -> list[str]:
     """What speaks against the estimates: sentences. `had` (n, lists) are places by lists."""
     said = [
-        "Kilns that are hard to see are missing from every list made from imagery: take each estimate for a lower "
-        "bound."
+        "Kilns that are hard to see are missing from every list made from imagery: so far each estimate is too low.",
+        "What a list has that is no kiln counts as one that the others missed: so far each estimate is too high.",
     ]
     for entry in agreement:
         (one, other), both = entry["lists"], entry["both"]

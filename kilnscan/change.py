@@ -82,7 +82,9 @@ def _stayed(both: pd.DataFrame, rows: np.ndarray, before: Sequence[Looked], conf
     moved = metres >= config.match_m
     other = ((part["type"] != part["type_before"]) & (part["type"] != "") & (part["type_before"] != "")).to_numpy()
     both.loc[rows, "metres"] = np.round(metres, 1)
-    both.loc[rows, "status"] = np.select([moved, other], ["moved", "changed type"], "persisting")
+    stale = np.array([_no_newer(row) for row in part.itertuples()], dtype=bool)  # then it is the models that differ
+    changed = [(moved | other) & stale, moved, other]
+    both.loc[rows, "status"] = np.select(changed, ["uncertain", "moved", "changed type"], "persisting")
     reasons = []
     for row, away, retyped in zip(part.itertuples(), moved, other, strict=True):
         season = int(row.season)
@@ -173,7 +175,8 @@ def _same_images(now: Looked, look: Looked, place: tuple[np.ndarray, np.ndarray]
 def _table(both: pd.DataFrame, here: np.ndarray, before: Sequence[Looked], config: Change) -> gpd.GeoDataFrame:
     names = np.array([*(look.season for look in before), config.season], dtype=object)
     last = np.where(here, len(before), both["season"].fillna(0)).astype(int)
-    first = [earliest(*days) for days in both[["first_seen", "first_seen_before"]].to_numpy()]
+    days = both[["status", "first_seen", "first_seen_before"]].to_numpy()
+    first = [now if status == "moved" else earliest(now, then) for status, now, then in days]  # as in the atlas
     table = pd.DataFrame(
         {
             "id": both["id"],

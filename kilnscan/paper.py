@@ -13,6 +13,7 @@ from kilnscan.emission_factors import POLLUTANTS
 from kilnscan.errors import ConfigError
 from kilnscan.files import read_json, replacing, write_json
 from kilnscan.paper_figures import figures_of
+from kilnscan.paper_inputs import read_named
 from kilnscan.public import public_edition, public_people
 
 Values = dict[str, Any]
@@ -34,7 +35,7 @@ def read_told(files: Mapping[str, str], also: Iterable[str]) -> Values:
                 f"`paper.also` names {path}: its values would be called {name!r}, which is "
                 f"{'taken' if name.isidentifier() else 'no name'}. Rename the file."
             )
-        told[name] = read_json(path)
+        told[name] = read_named(path, "paper.also")
     return told
 
 

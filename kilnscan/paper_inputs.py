@@ -1,6 +1,8 @@
 """What a paper was made from, as hashes; and whether that is still what it is made from."""
 
+import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from kilnscan.errors import ConfigError
@@ -32,6 +34,14 @@ def inputs_of(
     }
 
 
+def read_named(path: str, key: str) -> Any:
+    """Content of a JSON file of the user's that `key` names. Raises ConfigError if it is none."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"`{key}` names {path}, which is no JSON ({error}): name another file.") from error
+
+
 def check_frozen(now: Mapping[str, Mapping[str, str]], frozen: object, path: str) -> None:
     """Raise ConfigError, naming what differs, unless a run is made from what the file `path` holds."""
     if not isinstance(frozen, dict) or not all(isinstance(frozen.get(part), dict) for part in PARTS):
@@ -46,7 +56,8 @@ def check_frozen(now: Mapping[str, Mapping[str, str]], frozen: object, path: str
         more = f", and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
         raise ConfigError(
             f"The paper was frozen from other inputs than these ({path}): {'; '.join(changed[:MOST_NAMED])}{more}. "
-            "Bring back what it was made from, or copy the new `inputs.json` there if the change is meant."
+            "Bring back what it was made from; or, if the change is meant, take `paper.frozen` out, run, copy the new "
+            "`inputs.json` there, and name it again."
         )
 
 

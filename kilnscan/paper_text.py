@@ -32,6 +32,7 @@ YEAR = re.compile(
     r"|\((?:[^()]*\s)?(?:19|20)\d\d\)"
 )
 """The year of a citation, or of some time: Guttikunda 2014, (Weyant et al. 2014), since 2019; not: found 2019."""
+REFERENCES = re.compile(r"^#+ References[ \t]*$", re.MULTILINE)
 NUMBER = re.compile(r"\d(?:[\d., ]*\d)?\s*%?")
 STYLE = """
 body { font: 17px/1.6 Georgia, "Noto Serif", serif; color: #222; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
@@ -45,8 +46,9 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def loose_numbers(text: str) -> list[tuple[int, str]]:
-    """Numbers that stand in a text by themselves: line and what stands there."""
+    """Numbers that stand in a text by themselves: line and what stands there. Below REFERENCES they may."""
     found = []
+    text = REFERENCES.split(text, maxsplit=1)[0]
     for pattern in (PLACEHOLDER, NO_TEXT, YEAR, NAMES):
         text = pattern.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
     for number, line in enumerate(text.splitlines(), 1):

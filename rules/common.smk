@@ -458,6 +458,7 @@ def paper_inputs():
         *(settings.change.files if settings.change else []),
         *settings.imagery.files,
         *image_list(),
+        *settings.paper.also,
     ]
     models = [settings.screen.model, settings.detect.model]
     areas = [path for path in named if isinstance(path, str) and not is_remote(path)]

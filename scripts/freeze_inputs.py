@@ -2,7 +2,7 @@
 
 from kilnscan.console import job
 from kilnscan.files import read_json, write_json
-from kilnscan.paper_inputs import check_frozen, inputs_of
+from kilnscan.paper_inputs import check_frozen, inputs_of, read_named
 
 
 def main(scenes: list[str], files: list[str], params: dict, path: str) -> None:
@@ -11,7 +11,7 @@ def main(scenes: list[str], files: list[str], params: dict, path: str) -> None:
     named = dict(zip(params["files"], files, strict=True))
     now = inputs_of(config, [read_json(file) for file in scenes], named, data)
     if params["frozen"]:
-        check_frozen(now, read_json(params["frozen"]), params["frozen"])
+        check_frozen(now, read_named(params["frozen"], "paper.frozen"), params["frozen"])
     write_json(path, now)
 
 

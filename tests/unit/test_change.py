@@ -135,7 +135,7 @@ def test_matching_works_across_the_antimeridian():
 
 
 def test_a_kiln_moves_only_where_nothing_else_can_be_meant():
-    alone = changed(atlas([(450_200, 2_100_100)], ["n"]), atlas(HERE[:1]))[0]
+    alone = changed(atlas([(450_200, 2_100_100)], ["n"], day="2025-03-01"), atlas(HERE[:1]))[0]
     assert alone["status"].to_dict() == {"k0": "moved"} and alone["moved_m"]["k0"] == pytest.approx(100, abs=0.1)
     assert alone["type_before"]["k0"] == "FCBK"
     with_neighbour = changed(atlas([(450_200, 2_100_100), (450_310, 2_100_100)], ["n", "m"]), atlas(HERE[:2]))[0]
@@ -147,6 +147,11 @@ def test_a_kiln_moves_only_where_nothing_else_can_be_meant():
         "gone",
         "new",
     }
+
+
+def test_a_move_without_a_newer_image_is_uncertain_for_it_is_the_models_that_differ():
+    table = changed(atlas([(450_200, 2_100_100)], ["n"]), atlas(HERE[:1]))[0]
+    assert table["status"].to_dict() == {"k0": "uncertain"} and "no image is newer" in table["reason"]["k0"]
 
 
 def test_a_name_that_a_moved_kiln_took_along_is_not_given_again():

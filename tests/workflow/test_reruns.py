@@ -5,7 +5,7 @@ import os
 
 from tests.workflow.conftest import BEYOND, MIDDLE, write_area
 
-END = {"atlas": 1, "publish": 1, "evaluate": 1}
+END = {"atlas": 1, "impact": 1, "publish": 1, "evaluate": 1}
 
 
 def chain(first, tiles=5):
