@@ -25,7 +25,7 @@ dev-env: $(VENV)/dev.stamp
 train-env: $(VENV)/train.stamp
 
 test: dev-env
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 # a real Slurm on this machine, with and without accounting, its nodes and allocations killed on the way: the demo's bytes
 # (half an hour; needs root and Debian's slurm-wlm munge slurmdbd mariadb-server)

@@ -1,5 +1,6 @@
 """A copy of the project with a small synthetic region of five tiles that has been run once."""
 
+import fcntl
 import json
 import os
 import re
@@ -99,8 +100,20 @@ def copy_workflow(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The region run to its end, once for all tests. Tests work on copies of it."""
-    folder = tmp_path_factory.mktemp("project")
+    """The region run to its end, once for all tests and all processes of pytest. Tests work on copies of it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the process that comes first runs it, the others wait
+        if not (folder / "results/small/site/index.html").is_file():
+            run_region(folder)
+    return Project(folder)
+
+
+def run_region(folder: Path) -> None:
+    """Make the small region in a folder and run it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     copy_workflow(folder)
     landscape = plan_landscape(7, kilns=9, half_width_m=700)
     write_scenes(landscape, folder / "input")
@@ -116,9 +129,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     config["imagery"]["paths"] = "input/imagery/*.tif"
     config["reference"]["path"] = "input/truth.geojson"
     (folder / "region.yaml").write_text(yaml.safe_dump(config))
-    project = Project(folder)
-    project.snakemake()
-    return project
+    Project(folder).snakemake()
 
 
 @pytest.fixture
