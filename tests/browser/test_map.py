@@ -62,6 +62,15 @@ def settle(page: Page) -> None:
     page.evaluate("() => new Promise((done) => (window.__map.loaded() ? done() : window.__map.once('idle', done)))")
 
 
+def until(page: Page, true: str) -> None:
+    """Wait until a function of the page says true. (The page refuses Playwright's own waiting.)"""
+    for _ in range(100):
+        if page.evaluate(true):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"{true} did not come true")
+
+
 def drawn(page: Page, layer: str) -> int:
     settle(page)
     return page.evaluate("(layer) => window.__map.queryRenderedFeatures({layers: [layer]}).length", layer)
@@ -110,12 +119,12 @@ def test_map_opens_from_disk_and_from_any_server(
     visit: Open, site: Path, address: str, plain_address: str, way: str
 ) -> None:
     page = visit({"file": (site / "index.html").as_uri(), "ranges": address, "plain": plain_address}[way])
-    page.wait_for_function("window.__map.getLayer('candidates-fill')")
+    until(page, "() => !!window.__map.getLayer('candidates-fill')")
     for layer in ("kilns-clusters", "candidates-fill", "coverage-cloudy", "coverage-line"):
         assert drawn(page, layer) > 0, layer
     if way == "file":
         page.get_by_label("Areas given a second look").check()
-        page.wait_for_function("window.__map.getLayer('acquired-fill')")
+        until(page, "() => !!window.__map.getLayer('acquired-fill')")
         assert drawn(page, "acquired-fill") > 0
         page.get_by_role("searchbox").fill(make_kilns()["id"][7])
         page.get_by_role("searchbox").press("Enter")
@@ -240,7 +249,7 @@ def test_search_finds_ids_names_and_places(visit: Open, address: str, kilns: gpd
     search.fill("28.5, 77.1")
     search.press("Enter")
     settle(page)
-    page.wait_for_function("Math.abs(window.__map.getCenter().lng - 77.1) < 0.001")
+    until(page, "() => Math.abs(window.__map.getCenter().lng - 77.1) < 0.001")
     search.fill("Plant 23")  # its licence does not allow showing it
     assert "Nothing has this id" in page.locator("#results").text_content()
     search.fill("<img src=x onerror=alert(1)>")
@@ -302,7 +311,7 @@ def test_sums_around_a_point_are_those_of_the_table(visit: Open, address: str, k
         assert re.search(rf"{words}\s+{(near['siting'] == siting).sum()}\b", text)
     assert "around=28.4/77.2/12" in page.evaluate("decodeURIComponent(location.hash)")
     page.mouse.click(400, 300)
-    page.wait_for_function("!location.hash.includes('28.4%2F77.2')")
+    until(page, "() => !location.hash.includes('28.4%2F77.2')")
 
 
 def test_what_is_not_known_of_kilns_is_left_out_of_sums_and_not_taken_for_nothing(
