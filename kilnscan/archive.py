@@ -24,6 +24,7 @@ SOURCES = (
     *(f"config/{name}" for name in ("README.md", "config.default.yaml", "config.schema.json", "config.yaml",
                                     "ground-report-form.xlsx", "ground-report-form.yaml")),
     *(f"config/papers/{name}/paper.md" for name in ("delhi", "demo")),
+    *(f"config/papers/demo/{name}" for name in ("frozen.yaml", "inputs.json")),
     *(f"config/regions/{name}" for name in (
         "africa.yaml", "delhi.yaml", "demo-later.yaml", "demo-rules.csv", "demo.geojson", "demo.yaml",
         "indo-gangetic-plain.geojson", "indo-gangetic-plain.yaml")),
