@@ -6,25 +6,20 @@ Follows RO-Crate 1.1 and the profiles Workflow RO-Crate 1.0 and Workflow Run RO-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kilnscan.stac_record import MEDIA as PRODUCTS
+
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
     "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
 }
 CONTEXT = ["https://w3id.org/ro/crate/1.1/context", "https://w3id.org/ro/terms/workflow-run/context"]
-MEDIA = {
-    ".csv": "text/csv",
+MEDIA = PRODUCTS | {
     ".geojson": "application/geo+json",
-    ".geoparquet": "application/vnd.apache.parquet",
-    ".gpkg": "application/geopackage+sqlite3",
-    ".html": "text/html",
-    ".json": "application/json",
     ".md": "text/markdown",
     ".onnx": "application/octet-stream",
-    ".parquet": "application/vnd.apache.parquet",
-    ".pmtiles": "application/vnd.pmtiles",
+    ".parquet": PRODUCTS[".geoparquet"],
     ".svg": "image/svg+xml",
-    ".txt": "text/plain",
 }
 WORKFLOW = "workflow/Snakefile"
 METADATA = "ro-crate-metadata.json"

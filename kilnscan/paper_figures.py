@@ -87,9 +87,7 @@ def _accuracy(table: pd.DataFrame) -> Draw:
     rows = table.iloc[::-1]
 
     def draw(axes: Axes) -> None:
-        spread = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
-        axes.errorbar(rows["value"], range(len(rows)), xerr=spread, fmt="o", color=ACCENT, ecolor=INK, capsize=3)
-        axes.set_yticks(range(len(rows)), [f"{row.measure} (n = {row.of})" for row in rows.itertuples()])
+        _ranges(axes, rows, "value", [f"{row.measure} (n = {row.of})" for row in rows.itertuples()])
         axes.set_xlabel("share, with 95 % interval")
         axes.set_xlim(min(0.9, float(rows["low"].min())) - 0.02, 1.01)
 
@@ -100,10 +98,15 @@ def _emissions(table: pd.DataFrame) -> Draw:
     rows = table.iloc[::-1]
 
     def draw(axes: Axes) -> None:
-        spread = [rows["t_a_year"] - rows["low"], rows["high"] - rows["t_a_year"]]
-        axes.errorbar(rows["t_a_year"], range(len(rows)), xerr=spread, fmt="o", color=ACCENT, ecolor=INK, capsize=3)
-        axes.set_yticks(range(len(rows)), [NAMES.get(name, name) for name in rows["pollutant"]])
+        _ranges(axes, rows, "t_a_year", [NAMES.get(name, name) for name in rows["pollutant"]])
         axes.set_xscale("log")
         axes.set_xlabel("tonnes a year, median and 95 % range")
 
     return draw
+
+
+def _ranges(axes: Axes, rows: pd.DataFrame, middle: str, names: list[str]) -> None:
+    """A line for each row: the value `middle` between `low` and `high`, the first row lowest."""
+    spread = [rows[middle] - rows["low"], rows["high"] - rows[middle]]
+    axes.errorbar(rows[middle], range(len(rows)), xerr=spread, fmt="o", color=ACCENT, ecolor=INK, capsize=3)
+    axes.set_yticks(range(len(rows)), names)
