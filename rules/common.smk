@@ -4,6 +4,7 @@ No rules here. The tiles are known before any job runs, so there is no checkpoin
 """
 
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.io import sourcecache_entry
@@ -278,9 +279,13 @@ def outside(path):
     return path if made_here(path) else ancient(sourcecache_entry(path, path))
 
 
+content_once = cache(content_name)
+"""Several rules follow the same files: each is read once while the rules are read."""
+
+
 def content(*paths):
     """Params that follow the content of files from outside; those made here are watched as inputs already."""
-    return [content_name(path) for path in paths if not made_here(path)]
+    return [content_once(path) for path in paths if not made_here(path)]
 
 
 def local_files(paths):
