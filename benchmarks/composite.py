@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 from kilnscan.cog import Cog  # noqa: E402 (the project's own folder comes first)
 from kilnscan.composite import strips  # noqa: E402
-from kilnscan.config import SIX, Stac  # noqa: E402
+from kilnscan.config_sentinel2 import SIX, Stac  # noqa: E402
 from kilnscan.grid import Tile  # noqa: E402
 from kilnscan.ranges import Ranges  # noqa: E402
 from kilnscan.scene_reader import SceneReader  # noqa: E402

@@ -32,7 +32,7 @@ MIN_SCORE, MAX_IOU = 0.1, 0.3
 sys.path.insert(0, str(ROOT))
 
 from kilnscan import obb  # noqa: E402
-from kilnscan.config import RGB  # noqa: E402
+from kilnscan.config_sentinel2 import RGB  # noqa: E402
 from kilnscan.detector import Detector, standardise, to_rgb  # noqa: E402
 from kilnscan.lattice import nearest_vertex, window_bounds, windows_of  # noqa: E402
 from kilnscan.offline_ultralytics import offline_ultralytics  # noqa: E402

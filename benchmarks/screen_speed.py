@@ -32,7 +32,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.composite import make_scenes  # noqa: E402 (the project's own folder comes first)
 from kilnscan.candidates import find_candidates  # noqa: E402
 from kilnscan.composite import open_scenes, read_looks, strips  # noqa: E402
-from kilnscan.config import SIX, Stac  # noqa: E402
+from kilnscan.config_sentinel2 import SIX, Stac  # noqa: E402
 from kilnscan.features import Scene, blocks, compute_features  # noqa: E402
 from kilnscan.forest import Forest  # noqa: E402
 from kilnscan.grid import Tile  # noqa: E402

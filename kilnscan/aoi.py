@@ -10,7 +10,7 @@ from rasterio.warp import transform_bounds
 from shapely.geometry.base import BaseGeometry
 
 from kilnscan.antimeridian import box, jumps, polygons, split, together
-from kilnscan.config import Region
+from kilnscan.config_region import Region
 from kilnscan.countries import did_you_mean, read_countries
 from kilnscan.errors import AreaError
 from kilnscan.grid import NORTH_DEG, SOUTH_DEG, to_crs, to_lonlat, zone_parts

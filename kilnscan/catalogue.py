@@ -22,8 +22,8 @@ from pystac_client import Client
 from pystac_client.stac_api_io import StacApiIO
 from shapely.geometry.base import BaseGeometry
 
-from kilnscan.config import Stac
 from kilnscan.config_parts import is_remote
+from kilnscan.config_sentinel2 import Stac
 from kilnscan.errors import CatalogueError, SourceError
 from kilnscan.web import PassingError, Web, plain
 

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from kilnscan.config import Config, Mosaic, Stac
+from kilnscan.config import Config
+from kilnscan.config_sentinel2 import Mosaic, Stac
 from kilnscan.files import write_text
 
 SECTIONS = (

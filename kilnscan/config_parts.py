@@ -30,6 +30,14 @@ def is_remote(path: str) -> bool:
     return "://" in path or path.startswith("/vsi")
 
 
+def each_once(names: list[str]) -> list[str]:
+    """`names`, unless one stands there twice; pydantic makes a sentence of the ValueError."""
+    twice = [name for place, name in enumerate(names) if name in names[:place]]
+    if twice:
+        raise ValueError(f"{twice[0]!r} is named twice")
+    return names
+
+
 def _is_glob(name: str) -> bool:
     """Whether `name` stands for several files; a `?` in a URL or a bracket in a file's name does not."""
     return glob.has_magic(name) and not is_remote(name) and not Path(name).exists()

@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 
 from kilnscan.catalogue import Item, season_windows
-from kilnscan.config import Stac
+from kilnscan.config_sentinel2 import Stac
 from kilnscan.grid import SQUARE_M, Bounds, to_crs
 
 CELL_M = 20_000

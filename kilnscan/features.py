@@ -14,7 +14,7 @@ from functools import cache
 
 import numpy as np
 
-from kilnscan.config import BANDS
+from kilnscan.config_sentinel2 import BANDS
 from kilnscan.errors import ImageryError, ModelError
 from kilnscan.kernels import (
     CELL,

@@ -1,7 +1,8 @@
 """Hash what a stage computes, so that only a change of it makes jobs run again.
 
 The fingerprint of a script covers its syntax tree and those of the kilnscan modules it imports, directly or not.
-Comments, docstrings, layout and file times are not part of it, and neither are the modules in `NO_COMPUTATION`.
+Comments, docstrings, layout and file times are not part of it, and neither are the
+configuration's form and the modules in `NO_COMPUTATION`.
 """
 
 import ast
@@ -13,10 +14,11 @@ PACKAGE = "kilnscan"
 ROOT = Path(__file__).parent
 NO_COMPUTATION = {PACKAGE} | {
     f"{PACKAGE}.{name}"
-    for name in ("errors", "config", "console", "records", "machine", "traffic", "web", "ranges", "azure", "store")
+    for name in ("errors", "console", "records", "machine", "traffic", "web", "ranges", "azure", "store")
 }
-"""Words for people, the configuration's form (its values reach jobs as params), what is noted of jobs, and how bytes
-travel."""
+"""Words for people, what is noted of jobs, and how bytes travel."""
+FORM = f"{PACKAGE}.config"
+"""How modules of the configuration's form begin: they are left out, for its values reach jobs as params."""
 
 
 @cache
@@ -33,7 +35,7 @@ def _closure(modules: list[str]) -> set[str]:
     todo = list(modules)
     while todo:
         name = todo.pop()
-        if name not in found and name not in NO_COMPUTATION:
+        if name not in found and name not in NO_COMPUTATION and not name.startswith(FORM):
             found.add(name)
             todo += _imports(_tree(name))
     return found

@@ -16,7 +16,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
 from kilnscan.composite import read_patiently, without
-from kilnscan.config import Imagery
+from kilnscan.config_imagery import Imagery
 from kilnscan.errors import ImageryError
 from kilnscan.files import digest
 from kilnscan.grid import Bounds

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from kilnscan.config import Imagery, Plan
+from kilnscan.config_imagery import Imagery, Plan
 from kilnscan.detector import Detector
 from kilnscan.grid import to_crs, to_lonlat
 from kilnscan.lattice import CHIP_M, Vertex, chip_bounds, chips_of, windows_around, windows_of

@@ -11,7 +11,8 @@ import numpy as np
 
 from kilnscan import composite
 from kilnscan.composite import average
-from kilnscan.config import RGB, Imagery
+from kilnscan.config_imagery import Imagery
+from kilnscan.config_sentinel2 import RGB
 from kilnscan.errors import ImageryError
 from kilnscan.files import content_name, digest
 from kilnscan.fingerprint import fingerprint

@@ -8,7 +8,7 @@ from typing import Any
 import shapely
 
 from kilnscan.catalogue import Item, find_items, newest_first
-from kilnscan.config import BAND, Mosaic, Stac
+from kilnscan.config_sentinel2 import BAND, Mosaic, Stac
 from kilnscan.dates import cells_of, choose_days, land_of
 from kilnscan.errors import CatalogueError, ImageryError, SourceError
 from kilnscan.files import content_name, digest

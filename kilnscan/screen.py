@@ -11,7 +11,7 @@ from rasterio.windows import Window
 
 from kilnscan import features
 from kilnscan.composite import average, read_looks, read_patiently, strips, traffic
-from kilnscan.config import RGB
+from kilnscan.config_sentinel2 import RGB
 from kilnscan.console import Progress
 from kilnscan.errors import ModelError
 from kilnscan.files import replacing, sha256_file

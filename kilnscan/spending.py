@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from kilnscan.config import Imagery
+from kilnscan.config_imagery import Imagery
 from kilnscan.errors import ImageryError
 from kilnscan.store import Store
 

@@ -14,7 +14,8 @@ import shapely
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kilnscan.catalogue import documents, safe_link, usable_shape
-from kilnscan.config import RGB, Imagery
+from kilnscan.config_imagery import Imagery
+from kilnscan.config_sentinel2 import RGB
 from kilnscan.errors import CatalogueError
 from kilnscan.files import digest
 from kilnscan.grid import to_lonlat

@@ -6,7 +6,7 @@ from typing import Any
 import geopandas as gpd
 import shapely
 
-from kilnscan.config import RGB, Stac
+from kilnscan.config_sentinel2 import RGB, Stac
 from kilnscan.corrections import Corrected, apply_decisions, moved, read_decisions
 from kilnscan.errors import ConfigError, VectorError
 from kilnscan.grid import Tile, to_crs, zone_of

@@ -17,7 +17,7 @@ from PIL import Image
 from rasterio.warp import transform_bounds
 from scipy.ndimage import map_coordinates
 
-from kilnscan.config import Imagery
+from kilnscan.config_imagery import Imagery
 from kilnscan.errors import ConfigError, SourceError
 from kilnscan.files import digest
 from kilnscan.grid import transformer

@@ -2,7 +2,7 @@
 
 from pydantic import TypeAdapter
 
-from kilnscan.config import Mosaic, Stac
+from kilnscan.config_sentinel2 import Mosaic, Stac
 from kilnscan.console import job
 from kilnscan.files import write_json
 from kilnscan.grid import Tile

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kilnscan.config import Imagery, Plan
+from kilnscan.config_imagery import Imagery, Plan
 from kilnscan.console import job
 from kilnscan.detector import Detector
 from kilnscan.files import replacing, write_json, write_text

@@ -7,7 +7,7 @@ import pytest
 import shapely
 
 from kilnscan.catalogue import find_items
-from kilnscan.config import Stac
+from kilnscan.config_sentinel2 import Stac
 from kilnscan.errors import CatalogueError
 from kilnscan.frozen import freeze
 from kilnscan.grid import tiles_of, to_crs

@@ -12,7 +12,7 @@ from affine import Affine
 from PIL import Image
 from rasterio.warp import transform, transform_bounds
 
-from kilnscan.config import Imagery
+from kilnscan.config_imagery import Imagery
 from kilnscan.errors import CatalogueError, ConfigError, ImageryError, SourceError
 from kilnscan.imagery import acquire, acquire_for_tile, read_chips
 from kilnscan.lattice import CHIP_M, chip_bounds

@@ -19,7 +19,7 @@ from scipy.ndimage import binary_dilation
 from kilnscan.azure import signed
 from kilnscan.cog import Cog
 from kilnscan.composite import read_patiently
-from kilnscan.config import Stac
+from kilnscan.config_sentinel2 import Stac
 from kilnscan.errors import CatalogueError, ConfigError, ImageryError, SourceError
 from kilnscan.grid import Tile
 from kilnscan.ranges import Ranges

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kilnscan.config import SIX, Config, load_config
+from kilnscan.config import Config, load_config
 from kilnscan.config_files import default_yaml, schema_json
 from kilnscan.config_parts import files_named
+from kilnscan.config_sentinel2 import SIX
 from kilnscan.errors import ConfigError
 from kilnscan.model_bands import with_model_bands
 

@@ -6,7 +6,7 @@ import pytest
 import shapely
 
 from kilnscan.aoi import area_of
-from kilnscan.config import Region
+from kilnscan.config_region import Region
 from kilnscan.countries import BOUNDARIES, read_countries
 from kilnscan.errors import AreaError
 

@@ -6,7 +6,7 @@ import pytest
 import shapely
 
 from kilnscan.composite import average, open_scenes
-from kilnscan.config import Imagery
+from kilnscan.config_imagery import Imagery
 from kilnscan.errors import ImageryError
 from kilnscan.grid import Tile
 from kilnscan.imagery import Cog, Sentinel2, acquire, acquire_for_tile, read_chips

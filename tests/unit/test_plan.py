@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import shapely
 
-from kilnscan.config import Imagery, Plan
+from kilnscan.config_imagery import Imagery, Plan
 from kilnscan.detector import Detector
 from kilnscan.errors import ConfigError
 from kilnscan.lattice import CHIP_M

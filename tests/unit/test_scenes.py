@@ -9,7 +9,7 @@ import rasterio
 import shapely
 
 from kilnscan.catalogue import find_items, season_windows
-from kilnscan.config import Mosaic, Stac
+from kilnscan.config_sentinel2 import Mosaic, Stac
 from kilnscan.errors import CatalogueError, ImageryError
 from kilnscan.grid import Tile, tiles_of, to_crs
 from kilnscan.scenes import choose_mosaic, find_scenes
