@@ -4,7 +4,6 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pandas as pd
 import pyarrow
 import pyogrio
 
+from kilnscan import __version__
 from kilnscan.config_impact import Earlier, Map, Public
 from kilnscan.dictionary import Column, area_columns, as_table, dictionary_of, inventory_columns
 from kilnscan.earlier_pictures import write_earlier
@@ -329,7 +329,7 @@ def _meta(
         "credits": _credits(config),
         "emissions": [{"name": entry["set"], "citation": entry["source"]} for entry in facts.get("factors", [])],
         "people": facts.get("people", {}),
-        "version": version("kilnscan"),
+        "version": __version__,
         "bounds": [round(float(value), 6) for value in tables["coverage"].total_bounds],
     }
 

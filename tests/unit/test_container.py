@@ -68,3 +68,9 @@ def test_the_container_runs_as_nobody_special():
 def test_no_job_installs_anything():
     for setting in ("PIP_NO_INDEX=1", "PIP_NO_DEPS=1", "PIP_DRY_RUN=1", "PIP_FIND_LINKS=/opt/wheels"):
         assert setting in RECIPE
+
+
+def test_nothing_asks_pip_for_kilnscans_own_version():
+    """It is used where it lies: in the image pip has never heard of it."""
+    modules = (ROOT / "kilnscan").rglob("*.py")
+    assert not [path.name for path in modules if 'version("kilnscan")' in path.read_text(encoding="utf-8")]
