@@ -154,7 +154,7 @@ def code_of(script):
 def closing_words():
     """What a run ends with: where the results are and how to look at them."""
     results = Path("results") / settings.region.name
-    if {"status", "footprint"} & set(workflow.dag_settings.targets):
+    if LOOKING_ONLY & set(workflow.dag_settings.targets):
         return ""
     if storage_prefix():
         there = f"{storage_prefix()}/{results}"

@@ -59,12 +59,33 @@ STORE = f"{storage_prefix()}/results/imagery" if storage_prefix() else "results/
 """Where chips are kept (`kilnscan.store`). No output follows from it, so no rule watches it."""
 
 
+def is_link_to_fetched(name):
+    """Whether `name` is a link that a run with storage made, not a user's own to another disk."""
+    return name.is_symlink() and ".snakemake/storage/" in str(name.readlink())
+
+
 def link_results():
-    """Give the results a job fetches from storage the names that configuration and tables know them by."""
+    """Give the results a job fetches from storage the names that configuration and tables know them by.
+
+    Jobs that run here share one link. Where results of runs without storage lie instead, they would be taken for the
+    storage's: that ends the run.
+    """
     provider = workflow.storage_registry.default_storage_provider
     name = Path("results")
+    if is_link_to_fetched(name):
+        name.unlink()
     if not (name.exists() or name.is_symlink()):
         name.symlink_to(provider.object(f"{storage_prefix()}/results").local_path())
+    elif JOBS_RUN_HERE and not LOOKING_ONLY & set(workflow.dag_settings.targets):
+        sys.exit(
+            f"kilnscan: this run's results are in {storage_prefix()}, but results/ here is of runs without storage: "
+            "use a folder of its own, or move results/ away."
+        )
+
+
+JOBS_RUN_HERE = workflow.is_main_process and not workflow.nodes
+LOOKING_ONLY = {"status", "footprint"}
+"""Targets that look at the records of other runs, wherever those are."""
 
 
 def look_again_for_folders():
@@ -102,8 +123,10 @@ if in_s3():
     keep_the_bucket()
 if storage_prefix():
     look_again_for_folders()
-if storage_prefix() and workflow.remote_exec:
+if storage_prefix() and (workflow.remote_exec or JOBS_RUN_HERE):
     link_results()
+elif JOBS_RUN_HERE and is_link_to_fetched(Path("results")):
+    Path("results").unlink()
 
 NAMED = []
 """Local files of the region that jobs read, as `send` meets them."""

@@ -1,5 +1,7 @@
 """A run whose results lie in S3 refuses at once, in one sentence, what could not end well, and deletes no bucket."""
 
+import shutil
+
 import boto3
 import pytest
 
@@ -87,3 +89,15 @@ def test_status_of_a_bucket_with_nothing_but_its_own_log_keeps_the_bucket(fresh,
     said = fresh.snakemake("status", *STORAGE, "s3://kilns/run", env=server.env)
     assert "Nothing has begun yet." in said
     assert buckets(server) == {"kilns": ["run/logs/demo/status.log"]}
+
+
+def test_results_of_runs_without_storage_are_not_taken_for_the_storages(fresh, server):
+    """What configuration and tables call results/... is the storage's while its jobs run here, and only then."""
+    run, results = ("tiles", *STORAGE, "s3://kilns/run"), fresh.folder / "results"
+    fresh.snakemake(*run, env=server.env)
+    assert results.is_symlink()
+    fresh.snakemake("tiles")
+    assert not results.is_symlink() and (results / "demo/tiles.geojson").is_file()
+    assert refusal(fresh.snakemake(*run, check=False, env=server.env)).startswith("kilnscan: this run's results are in")
+    assert (results / "demo/tiles.geojson").is_file()
+    shutil.rmtree(results)
