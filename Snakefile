@@ -80,6 +80,7 @@ rule all:
 
 
 onstart:
+    check_results()
     check_executor()
 
 

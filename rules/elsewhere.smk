@@ -67,8 +67,7 @@ def is_link_to_fetched(name):
 def link_results():
     """Give the results a job fetches from storage the names that configuration and tables know them by.
 
-    Jobs that run here share one link. Where results of runs without storage lie instead, they would be taken for the
-    storage's: that ends the run.
+    Jobs that run here share one link.
     """
     provider = workflow.storage_registry.default_storage_provider
     name = Path("results")
@@ -76,7 +75,13 @@ def link_results():
         name.unlink()
     if not (name.exists() or name.is_symlink()):
         name.symlink_to(provider.object(f"{storage_prefix()}/results").local_path())
-    elif JOBS_RUN_HERE and not LOOKING_ONLY & set(workflow.dag_settings.targets):
+
+
+def check_results():
+    """Refuse results of runs without storage where jobs would take them for the storage's."""
+    linked = is_link_to_fetched(Path("results"))
+    looking = LOOKING_ONLY & set(workflow.dag_settings.targets)
+    if storage_prefix() and JOBS_RUN_HERE and not (linked or looking):
         sys.exit(
             f"kilnscan: this run's results are in {storage_prefix()}, but results/ here is of runs without storage: "
             "use a folder of its own, or move results/ away."
