@@ -198,7 +198,7 @@ def test_blocks_do_not_matter(raster, monkeypatch):
     path = raster("people.tif", cells, epsg=4326, left=86.4, top=19.1, pixel=0.001)
     kilns = kilns_at(*np.random.default_rng(3).uniform([86.4, 18.9], [86.6, 19.1], (30, 2)))
     whole, union = people(kilns, path), people_near(kilns, Exposure(population=path))
-    monkeypatch.setattr("kilnscan.people.BLOCK", 17)
+    monkeypatch.setattr("kilnscan.population.BLOCK", 17)
     assert (people(kilns, path) == whole).all() and people_near(kilns, Exposure(population=path)) == union
 
 
