@@ -1,6 +1,6 @@
 """The configuration of how sure the atlas is: checks of kilns and land, groups, and other inventories."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -52,6 +52,12 @@ class Estimate(Section):
         return [*filter(None, [self.answers]), *(self.land_cover.files if self.land_cover else [])]
 
 
+class _Table(Source):
+    """An inventory read as a table of `sources`."""
+
+    section: ClassVar[str] = "inventories"
+
+
 class Inventory(Section):
     """A list of brick kilns that others made."""
 
@@ -85,7 +91,7 @@ class Inventory(Section):
     @property
     def source(self) -> Source:
         """The same as a table of `sources`."""
-        return Source(
+        return _Table(
             path=self.path,
             layout=self.layout,
             columns=self.columns,

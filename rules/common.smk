@@ -21,6 +21,7 @@ from kilnscan.prices import TABLE
 from kilnscan.shipped import ROOT
 from kilnscan.site_backdrop import satellite_host
 from kilnscan.site_words import words
+from kilnscan.unasked import unasked
 
 
 include: "elsewhere.smk"
@@ -220,6 +221,15 @@ def expected_jobs():
     return (
         made | {"tiles": 1} | dict.fromkeys(each, len(tiles)) | dict.fromkeys(once, 1)
     )
+
+
+def refusal(sentence):
+    """An input function that ends the run with a sentence, before any job."""
+
+    def refuse(wildcards):
+        sys.exit(f"kilnscan: {sentence}")
+
+    return refuse
 
 
 def tile_spec(wildcards):

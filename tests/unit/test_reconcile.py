@@ -12,7 +12,7 @@ from kilnscan.capture import chao, chapman, doubts, estimate_missing, loglinear,
 from kilnscan.config import load_config
 from kilnscan.config_sure import Inventory
 from kilnscan.dictionary import check_columns, inventory_columns
-from kilnscan.errors import ConfigError
+from kilnscan.errors import ConfigError, VectorError
 from kilnscan.inventories import in_words, read_inventory, side_by_side
 from kilnscan.reconcile import agreement, disagreement, patterns, plain_type, reconcile, without_copies
 
@@ -256,3 +256,16 @@ def test_inventories_need_names_of_their_own():
     for names in (["a", "a"], ["kilnscan"]):
         with pytest.raises(ConfigError, match="two lists are called"):
             load_config(base | {"inventories": [{"name": name, **entry} for name in names]})
+
+
+def test_messages_on_a_table_name_the_section_it_is_told_in(tmp_path: Path):
+    (tmp_path / "k.csv").write_text("id,north,east\n1,25,80\n")
+    given = {"name": "k", "path": str(tmp_path / "k.csv"), "licence": "CC0", "attribution": "K"}
+    with pytest.raises(ConfigError, match=r"set `inventories\.layout`, or name the column in `inventories\.columns`"):
+        read_inventory(Inventory(**given))
+    with pytest.raises(ConfigError, match=r"`inventories\.columns` has no 'where'"):
+        read_inventory(Inventory(**given, columns={"where": "north"}))
+    with pytest.raises(ConfigError, match=r"`inventories\.crs` 'mine' is no CRS"):
+        read_inventory(Inventory(**given, columns={"lat": "north", "lon": "east"}, crs="mine"))
+    with pytest.raises(VectorError, match=r"`inventories\.path` .* matches no file"):
+        read_inventory(Inventory(**given | {"path": str(tmp_path / "*.xlsx")}))
