@@ -43,7 +43,7 @@ class Estimate(Section):
         description="Where fewer of a stratum were looked at in an area, it is given the whole region's rate, and its "
         "estimate is called model-based.",
     )
-    few: int = Field(30, ge=1, description="Groups in which fewer were looked at are marked as few.")
+    few: int = Field(30, ge=1, description="Groups of which fewer kilns were checked, and not all, are marked as few.")
     land_cover: LandCover | None = Field(None, description="Map of land cover; precision and recall are told by it.")
 
     @property
