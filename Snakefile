@@ -67,6 +67,7 @@ include: "rules/train.smk"
 include: "rules/activity.smk"
 include: "rules/status.smk"
 include: "rules/footprint.smk"
+include: "rules/unasked.smk"
 
 
 rule all:

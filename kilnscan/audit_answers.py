@@ -88,6 +88,10 @@ def read_filled(path: str | Path, most: dict[str, int], section: str, what: str)
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
+            if not reader.fieldnames:
+                raise VectorError(
+                    f"{key} {path} is empty: save the list of the sample with its column `kilns` filled in."
+                )
             if not {"id", "kilns"} <= set(reader.fieldnames or ()):
                 raise VectorError(f"{key} {path} has no columns `id` and `kilns`: fill in the list of the sample.")
             for number, row in enumerate(reader, start=2):
@@ -109,4 +113,6 @@ def read_filled(path: str | Path, most: dict[str, int], section: str, what: str)
                 answers[name] = int(value) if value else None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise VectorError(f"{key} {path} cannot be read ({error}): save it as CSV in UTF-8.") from error
+    if answers and not any(value is not None for value in answers.values()):
+        raise VectorError(f"{key} {path} holds no answer: write numbers in its column `kilns`, or leave {key} out.")
     return list(answers.values())

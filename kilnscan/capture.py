@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import gammaln
+from scipy.stats import chi2, poisson
 
 from kilnscan.intervals import share
 
@@ -36,11 +37,13 @@ class Total:
 
 
 def _with_interval(seen: int, unseen: float, variance: float) -> Total:
-    """The interval that never falls below what was seen: log-normal in the unseen (Chao 1987, Biometrics 43: 783)."""
-    if unseen <= 0:
-        return Total(float(seen), float(seen), float(seen))
+    """The interval that never falls below what was seen: log-normal in the unseen (Chao 1987, Biometrics 43: 783).
+
+    Its ends are whole kilns, rounded outwards: the lower end would else lie a hair above what was seen, and miss the
+    truth whenever nothing is missing. `unseen` is above 0.
+    """
     factor = np.exp(Z95 * np.sqrt(np.log1p(variance / unseen**2)))
-    return Total(seen + unseen, seen + unseen / factor, seen + unseen * factor)
+    return Total(seen + unseen, float(np.floor(seen + unseen / factor)), float(np.ceil(seen + unseen * factor)))
 
 
 def chapman(first: int, second: int, both: int) -> Total | None:
@@ -57,23 +60,30 @@ def chapman(first: int, second: int, both: int) -> Total | None:
     if both < min(first, second):
         return _with_interval(seen, value - seen, variance)
     low, _ = share(np.array(both), np.array(both), np.array(1.0))  # one list holds all of the other
-    return Total(float(seen), float(seen), seen / float(low))
+    return Total(float(seen), float(seen), float(np.ceil(seen / float(low))))
 
 
 def chao(lists: np.ndarray, number: int) -> Total | None:
     """Chao's lower bound (1987, 1989) from how many lists (n,) have each place; three lists or more, else None.
 
-    Holds where kilns differ in how easily they are seen; bias-corrected, so that f2 may be zero.
+    Holds where kilns differ in how easily they are seen. Bias-corrected, with the variance of Chiu et al. (2014,
+    Biometrics 70: 671), so that no place need be seen twice; None if every place is seen once, from which nothing
+    follows. Where at most one place is seen once the bound is what was seen and that variance 0. It may be chance that
+    no more were: so the upper limit has the 97.5 % limit of that Poisson count (Garwood 1936, Biometrika 28: 437) in
+    Chao's formula, and of a Poisson number of unseen kilns with that mean the 97.5 % quantile.
     """
-    if number < 3:
-        return None
     once, twice, share = int((lists == 1).sum()), int((lists == 2).sum()), (number - 1) / number
+    if number < 3 or once == len(lists):
+        return None
+    if once < 2:
+        most = share * chi2.ppf(0.975, 2 * (once + 1)) ** 2 / 4 / (2 * (twice + 1))
+        return Total(float(len(lists)), float(len(lists)), len(lists) + float(poisson.ppf(0.975, most)))
     unseen = share * once * (once - 1) / (2 * (twice + 1))
     variance = (
         unseen
         + share**2 * once * (2 * once - 1) ** 2 / (4 * (twice + 1) ** 2)
         + share**2 * once**2 * twice * (once - 1) ** 2 / (4 * (twice + 1) ** 4)
-    )  # Chiu et al. 2014, Biometrics 70: 671, for f2 that may be zero
+    )
     return _with_interval(len(lists), unseen, variance)
 
 
@@ -154,18 +164,20 @@ def odds_ratio(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     return float(cells[0] * cells[3] / (cells[1] * cells[2])), float(np.sqrt((1 / cells).sum()))
 
 
-def doubts(had: np.ndarray, names: list[str], agreement: list[dict[str, Any]]) -> list[str]:
-    """What speaks against the estimates: sentences. `had` (n, lists) are places by lists."""
+def doubts(
+    had: np.ndarray, names: list[str], agreement: list[dict[str, Any]], model: dict[str, Any] | None = None
+) -> list[str]:
+    """What speaks against the estimates: sentences. `had` (n, lists) are places by lists, `model` is `loglinear`."""
     said = [
         "Kilns that are hard to see are missing from every list made from imagery: so far each estimate is too low.",
         "What a list has that is no kiln counts as one that the others missed: so far each estimate is too high.",
     ]
     for entry in agreement:
         (one, other), both = entry["lists"], entry["both"]
-        if entry["identical"] > max(COPIED, both / 10):
+        if entry["within_1_m"] > max(COPIED, both / 10):
             said.append(
-                f"{one} and {other} have {entry['identical']} of {both} common kilns at the same metre: one was made "
-                "from the other, and the two say less than two lists."
+                f"{one} and {other} have {entry['within_1_m']} of {both} common kilns within 1 m, as only copied "
+                "positions are: one was made from the other, and the two say less than two lists."
             )
         if both < SMALL:
             said.append(f"{one} and {other} have only {both} kilns in common: nothing follows from them.")
@@ -177,16 +189,30 @@ def doubts(had: np.ndarray, names: list[str], agreement: list[dict[str, Any]]) -
             low = "too low" if ratio > 1 else "too high"
             said.append(
                 f"Of the kilns of {names[third]}, {names[a]} and {names[b]} have the same {way} than by chance (odds "
-                f"ratio {ratio:.1f}): an estimate from these two is {low}."
+                f"ratio {ratio:.1f}): Chapman's estimate from these two is {low}."
+                + (_allowing(f"{names[a]}+{names[b]}" in model["dependent"]) if model else "")
             )
     return said
 
 
+def _allowing(allows: bool) -> str:
+    if allows:
+        return " The log-linear model allows for that."
+    return " The log-linear model takes the two for independent and does not allow for it: its number errs as well."
+
+
 def estimate_missing(had: np.ndarray, names: list[str]) -> dict[str, Any]:
-    """Every estimate of all kilns from places by lists, `had` (n, lists): two lists at a time, and all together."""
+    """Every estimate of all kilns from places by lists, `had` (n, lists): two lists at a time, and all together.
+
+    Of the log-linear model `dependent` names the pairs of lists, as "a+b", that it allows to have the same kilns
+    oftener or more seldom than by chance; it takes all others for independent of each other.
+    """
     pairs = {}
     for a, b in combinations(range(len(names)), 2):
         total = chapman(int(had[:, a].sum()), int(had[:, b].sum()), int((had[:, a] & had[:, b]).sum()))
         pairs[f"{names[a]}+{names[b]}"] = total and total.told()
     bound = chao(had.sum(axis=1), len(names)) if len(had) else None
-    return {"seen": len(had), "chapman": pairs, "chao_lower_bound": bound and bound.told(), "loglinear": loglinear(had)}
+    model = loglinear(had)
+    if model:
+        model["dependent"] = [f"{names[a]}+{names[b]}" for a, b in model["dependent"]]
+    return {"seen": len(had), "chapman": pairs, "chao_lower_bound": bound and bound.told(), "loglinear": model}

@@ -4,7 +4,7 @@ import os
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -164,6 +164,9 @@ class Siting(Section):
 
 class Source(Section):
     """A table of other sources of pollution: power plants, steel, cement, brick kilns of other inventories."""
+
+    section: ClassVar[str] = "sources"
+    """Where the region file has it, for messages."""
 
     path: Paths = Field(description="CSV, XLSX, GeoJSON or any file that OGR reads.")
     layout: Literal["gem", "climate-trace", "apad", "wri", "columns"] = Field(

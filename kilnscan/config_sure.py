@@ -1,6 +1,6 @@
 """The configuration of how sure the atlas is: checks of kilns and land, groups, and other inventories."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -43,13 +43,19 @@ class Estimate(Section):
         description="Where fewer of a stratum were looked at in an area, it is given the whole region's rate, and its "
         "estimate is called model-based.",
     )
-    few: int = Field(30, ge=1, description="Groups in which fewer were looked at are marked as few.")
+    few: int = Field(30, ge=1, description="Groups of which fewer kilns were checked, and not all, are marked as few.")
     land_cover: LandCover | None = Field(None, description="Map of land cover; precision and recall are told by it.")
 
     @property
     def files(self) -> list[str]:
         """Every file that is named, in a fixed order."""
         return [*filter(None, [self.answers]), *(self.land_cover.files if self.land_cover else [])]
+
+
+class _Table(Source):
+    """An inventory read as a table of `sources`."""
+
+    section: ClassVar[str] = "inventories"
 
 
 class Inventory(Section):
@@ -85,7 +91,7 @@ class Inventory(Section):
     @property
     def source(self) -> Source:
         """The same as a table of `sources`."""
-        return Source(
+        return _Table(
             path=self.path,
             layout=self.layout,
             columns=self.columns,

@@ -23,6 +23,8 @@ REVIEWED = "answered in a review"
 FRAME = ("kind", "stratum", "found")
 SAMPLE, PARTLY, MODEL, NONE = "sample", "partly model", "model", "none"
 """What an estimate rests on: its own sample; in part or wholly on the rates of the whole region; nothing."""
+FEW, ENOUGH, ALL = "few", "enough", "all"
+"""How many kilns of a group were checked; of all there is no doubt left, however few they are."""
 
 
 @dataclass(frozen=True)
@@ -179,8 +181,15 @@ def _recall(true: Count, lacking: Count) -> dict[str, Any]:
     return Count(true.value / (true.value + lacking.value), low, high, basis).told(4)
 
 
+def checked(looked: int, size: int, few: int) -> str:
+    """How many of `size` kilns the `looked` are: none, fewer than `few`, enough, or all of them."""
+    if not looked:
+        return NONE
+    return ALL if looked == size else FEW if looked < few else ENOUGH
+
+
 def groups(frame: pd.DataFrame, by: str, least: int, few: int, together: float) -> list[dict[str, Any]]:
-    """Estimates of each value of the column `by`, in order; where few kilns were checked it says so (`few`).
+    """Estimates of each value of the column `by`, in order, and whether enough kilns were `checked`.
 
     Precision is that of the group's own kilns: if one of its strata has none that was checked, its strata are taken as
     one. Land borrows (`borrow`).
@@ -191,7 +200,7 @@ def groups(frame: pd.DataFrame, by: str, least: int, few: int, together: float) 
         atlas = _pooled([part for part in parts if part.kind == KILNS])
         land = borrow([part for part in parts if part.kind != KILNS], whole, least)
         row = estimate([*atlas, *land], together)
-        told.append({by: value, **row, "few": row["kilns_checked"] < min(few, row["atlas"])})
+        told.append({by: value, **row, "checked": checked(row["kilns_checked"], row["atlas"], few)})
     return told
 
 

@@ -22,6 +22,12 @@ from kilnscan.kilns import owner_of
 from kilnscan.land_cover import cover_at
 from kilnscan.tables import centres, read_table, read_vector
 
+LOOKED_BY = {
+    "detector": "rejected land was judged by the detector, all else by people: a kiln that it cannot recognise is not "
+    "counted there,\n  and each false alarm stands for many missing kilns; a person can look instead (docs/audit.md)",
+    "person": "rejected land, as all else, was judged by people: what nobody can see in the pictures is not counted",
+}
+"""Who looked at rejected land, and what follows."""
 FLAT = ("kilns", "precision", "recall")
 """What the table of areas tells with interval and basis."""
 
@@ -46,7 +52,7 @@ def report(inputs: dict[str, Any], params: dict[str, Any]) -> tuple[gpd.GeoDataF
         if name != "at"
     }
     by["type"] = [
-        {key: row[key] for key in ("type", "atlas", "precision", "kilns_checked", "few")}
+        {key: row[key] for key in ("type", "atlas", "precision", "kilns_checked", "checked")}
         for row in groups(frame[frame["kind"] == KILNS], "type", settings.least, settings.few, together)
     ]
     table = _areas(areas, frame, parts, settings.least, together)
@@ -169,7 +175,9 @@ def _shares(table: pd.DataFrame) -> dict[str, Any]:
 def in_words(record: dict[str, Any]) -> str:
     """The estimate in a few lines."""
     region = record["region"]
-    lines = [f"estimate: {_words(region['kilns'])} kilns; the atlas has {region['atlas']}"]
+    lines = [
+        f"estimate: {_words(region['kilns'])} kilns; the atlas has {region['atlas']}; brackets hold 95 % intervals"
+    ]
     for key, words in (
         ("confirmed", "of the atlas' are kilns"),
         ("missed_on_acquired_land", "are missing on acquired land"),
@@ -177,6 +185,7 @@ def in_words(record: dict[str, Any]) -> str:
     ):
         lines.append(f"  {_words(region[key])} {words}")
     lines.append(f"  {region['kilns_checked']} kilns and {region['chips_looked_at']} chips were looked at")
+    lines.append(f"  {LOOKED_BY[record['rejected_land_looked_at_by']]}")
     if region["kilns"]["value"] is None:
         lines.append("  no estimate yet: fill in check.csv and name it in `estimate.answers` (docs/accuracy.md)")
     if record["areas_by_basis"].keys() & {MODEL, PARTLY}:

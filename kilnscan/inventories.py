@@ -1,5 +1,7 @@
 """Other inventories beside the atlas: read, laid side by side, and told in one record."""
 
+import re
+from collections import Counter
 from typing import Any
 
 import geopandas as gpd
@@ -16,11 +18,15 @@ from kilnscan.sources import read_source_files
 from kilnscan.tables import read_vector
 
 OURS = "kilnscan"
+VARIES = re.compile(r"'[^']*'|\S*\d\S*")
+"""Quoted cells, and numbers and names with digits, in the reason why a row was refused."""
 SILENT = 10  # places that others have in an area where one list has none: it was hardly searched
 
 
 def read_inventory(inventory: Inventory) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Kilns (id, lon, lat, type) of an inventory in degrees, the rows refused with reasons, and how many rows it has.
+
+    Rows that are units of one plant make one kiln.
 
     Raises VectorError or ConfigError as `kilnscan.sources.read_sources` does.
     """
@@ -60,6 +66,8 @@ def side_by_side(
         told[inventory.name] = {
             "rows": rows,
             "refused": len(rejected),
+            "refused_because": _reasons(rejected["reason"]),
+            "joined": rows - len(rejected) - len(read),
             "outside": len(read) - len(inside),
             "copies": len(inside) - len(lists[inventory.name]),
             "kilns": len(lists[inventory.name]),
@@ -75,16 +83,26 @@ def side_by_side(
     compared = table[shapely.intersects_xy(common, table["lon"], table["lat"])]
     record = {
         "match_m": settings.match_m,
+        "copies_m": settings.copies_m,
         "lists": told,
         "places": len(table),
         "patterns": patterns(table, names),
         "agreement": (pairs := agreement(table, lists)),
         "compared_places": len(compared),
-        "missing": estimate_missing(_had(compared, names), names),
-        "doubts": [*doubts(_had(compared, names), names, pairs), *_silent(compared, areas, names)],
+        "missing": (missing := estimate_missing(_had(compared, names), names)),
+        "doubts": [
+            *doubts(_had(compared, names), names, pairs, missing["loglinear"]),
+            *_silent(compared, areas, names),
+        ],
         "areas": _by_area(compared, areas, names),
     }
     return table, disagreement(table, names, settings.cell_km), pd.concat(refused, ignore_index=True), record
+
+
+def _reasons(reasons: pd.Series) -> dict[str, int]:
+    """Why rows were refused and how many, the commonest first; what differs from row to row is left out."""
+    kinds = Counter(VARIES.sub("...", reason) for reason in reasons)
+    return dict(sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0])))
 
 
 def _had(table: pd.DataFrame, names: list[str]) -> np.ndarray:
@@ -126,22 +144,3 @@ def _silent(table: gpd.GeoDataFrame, areas: gpd.GeoDataFrame | None, names: list
                 f"{empty[0]}: if they were not searched, give `covers`, or the estimates are too high."
             )
     return said
-
-
-def in_words(record: dict[str, Any]) -> str:
-    """The record in a few lines."""
-    sizes = ", ".join(f"{name} {told['kilns']}" for name, told in record["lists"].items())
-    lines = [f"reconcile: {record['places']} places ({sizes})"]
-    lines += [f"  {count:>6} {pattern}" for pattern, count in record["patterns"].items()]
-    for pair, total in record["missing"]["chapman"].items():
-        lines.append(f"  all kilns by {pair}: {_words(total)}")
-    for key, words in (("chao_lower_bound", "at least, by Chao"), ("loglinear", "by log-linear models")):
-        if record["missing"][key]:
-            lines.append(f"  all kilns {words}: {_words(record['missing'][key])}")
-    return "\n".join([*lines, *(f"  but: {doubt}" for doubt in record["doubts"])])
-
-
-def _words(total: dict[str, Any] | None) -> str:
-    return (
-        f"{total['value']:.0f} ({total['ci95'][0]:.0f} to {total['ci95'][1]:.0f})" if total else "nothing can be said"
-    )

@@ -117,7 +117,8 @@ def agreement(table: pd.DataFrame, lists: Mapping[str, pd.DataFrame]) -> list[di
     """For each two lists: places in both and in one, shares, distances and types of those in both.
 
     `distance_m` is the median, `distance_p90_m` the 90th percentile; `shift_m`, the median east and north from the
-    first to the second, shows a list that lies off as a whole; `same_type` is of places where both tell one.
+    first to the second, shows a list that lies off as a whole; `within_1_m` counts positions that only a copy has;
+    `same_type` is of places where both tell one.
     """
     told = []
     for one, other in combinations(sorted(lists), 2):
@@ -139,7 +140,7 @@ def agreement(table: pd.DataFrame, lists: Mapping[str, pd.DataFrame]) -> list[di
                 "distance_m": round(float(np.median(metres)), 2) if len(metres) else None,
                 "distance_p90_m": round(float(np.quantile(metres, 0.9)), 2) if len(metres) else None,
                 "shift_m": [round(float(part), 1) for part in np.median(shift, axis=0)] if len(metres) else None,
-                "identical": int((metres < 1).sum()),
+                "within_1_m": int((metres < 1).sum()),
                 "same_type": [int(same.sum()), int(typed.sum())],
             }
         )

@@ -76,7 +76,9 @@ class Columns:
         emission = pollutant in POLLUTANTS and unit in MASS_T
         if not emission and name not in FIELDS and name not in self.layout.columns:
             known = [*FIELDS, *EMISSIONS]
-            raise ConfigError(f"`sources.columns` has no {name!r}: it may name {', '.join(known)}, or _kt and _kg.")
+            raise ConfigError(
+                f"`{self.config.section}.columns` has no {name!r}: it may name {', '.join(known)}, or _kt and _kg."
+            )
         places = []
         for their in theirs:
             exact = [place for place, column in enumerate(self.header) if column.strip("\ufeff \t\xa0") == their]
@@ -98,6 +100,6 @@ class Columns:
     def _missing(self, wanted: str) -> None:
         there = ", ".join(harmless(name, 60) for name in self.header[:100])
         raise ConfigError(
-            f"The source table {self.path} has no column {wanted!r}; it has {there or 'none'}: set `sources.layout`, "
-            "or name the column in `sources.columns`."
+            f"The source table {self.path} has no column {wanted!r}; it has {there or 'none'}: set "
+            f"`{self.config.section}.layout`, or name the column in `{self.config.section}.columns`."
         )

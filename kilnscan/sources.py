@@ -56,7 +56,9 @@ def read_source_files(configs: list[Source]) -> tuple[gpd.GeoDataFrame, pd.DataF
     reading = _Reading()
     for number_, config in enumerate(configs):
         if not config.files:
-            raise VectorError(f"`sources.path` {config.path} matches no file: check the folder and the spelling.")
+            raise VectorError(
+                f"`{config.section}.path` {config.path} matches no file: check the folder and the spelling."
+            )
         for path in config.files:
             reading.read(number_, config, path)
     rejected = pd.DataFrame(reading.rejected, columns=REJECTED).astype({"row": "int64"})
@@ -108,7 +110,7 @@ class _Reading:
             reason = usual([reason for _, reason, _ in self._refusals])
             raise VectorError(
                 f"The source table {path} has no usable row of {len(table.rows)}; mostly: {reason}. Check "
-                "`sources.layout`, `columns` and `crs`."
+                f"`{config.section}.layout`, `columns` and `crs`."
             )
 
     def _refuse(self, record: Record, reason: str) -> None:
@@ -117,8 +119,9 @@ class _Reading:
     def _records(self, table: SourceTable, columns: Columns) -> list[Record]:
         """Records of the rows that can be read and stand where they can."""
         records = []
-        to_degrees = _to_degrees(table.crs if table.crs is not None else columns.config.crs)
-        from_columns = _to_degrees(columns.config.crs)
+        section = columns.config.section
+        to_degrees = _to_degrees(table.crs if table.crs is not None else columns.config.crs, section)
+        from_columns = _to_degrees(columns.config.crs, section)
         for row in table.rows:
             content = harmless(", ".join(cell[:400] for cell in row.cells[:400]))
             try:
@@ -217,7 +220,7 @@ def _fits(config: Source, path: str, header: list[str]) -> bool:
         return False
 
 
-def _to_degrees(crs: Any) -> pyproj.Transformer | None:
+def _to_degrees(crs: Any, section: str) -> pyproj.Transformer | None:
     """What brings x and y to longitude and latitude; None where they are already."""
     try:
         given = pyproj.CRS.from_user_input(crs or 4326)
@@ -225,7 +228,7 @@ def _to_degrees(crs: Any) -> pyproj.Transformer | None:
             return None
         return pyproj.Transformer.from_crs(given, 4326, always_xy=True)
     except pyproj.exceptions.ProjError as error:
-        raise ConfigError(f"`sources.crs` {crs!r} is no CRS: write it as EPSG:3857.") from error
+        raise ConfigError(f"`{section}.crs` {crs!r} is no CRS: write it as EPSG:3857.") from error
 
 
 def _coordinates(row: Row, columns: Columns) -> tuple[float, float]:

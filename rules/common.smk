@@ -19,6 +19,7 @@ from kilnscan.grid import tiles_of
 from kilnscan.model_bands import with_model_bands
 from kilnscan.prices import TABLE
 from kilnscan.shipped import ROOT
+from kilnscan.unasked import unasked
 
 
 include: "elsewhere.smk"
@@ -116,6 +117,15 @@ def expected_jobs():
     return (
         made | {"tiles": 1} | dict.fromkeys(each, len(tiles)) | dict.fromkeys(once, 1)
     )
+
+
+def refusal(sentence):
+    """An input function that ends the run with a sentence, before any job."""
+
+    def refuse(wildcards):
+        sys.exit(f"kilnscan: {sentence}")
+
+    return refuse
 
 
 def tile_spec(wildcards):

@@ -35,24 +35,26 @@ rule impact:
         "../scripts/assess_impact.py"
 
 
-rule sources:
-    """Other sources of pollution in one table; rows that cannot be used are listed with the reason."""
-    input:
-        local_files(source_files()),
-    output:
-        sources="<results>/atlas/sources.parquet",
-        rejected="<results>/atlas/sources_rejected.csv",
-    log:
-        "<logs>/sources.log",
-        record="<jobs>/sources.json",
-    conda:
-        "../envs/core.yaml"
-    resources:
-        mem_mb=doubling(2048),
-        runtime=doubling(30),
-    params:
-        sources=[source.model_dump(mode="json") for source in settings.sources],
-        content=content(*source_files()),
-        code=code_of("read_sources"),
-    script:
-        "../scripts/read_sources.py"
+if settings.sources:
+
+    rule sources:
+        """Other sources of pollution in one table; rows that cannot be used are listed with the reason."""
+        input:
+            local_files(source_files()),
+        output:
+            sources="<results>/atlas/sources.parquet",
+            rejected="<results>/atlas/sources_rejected.csv",
+        log:
+            "<logs>/sources.log",
+            record="<jobs>/sources.json",
+        conda:
+            "../envs/core.yaml"
+        resources:
+            mem_mb=doubling(2048),
+            runtime=doubling(30),
+        params:
+            sources=[source.model_dump(mode="json") for source in settings.sources],
+            content=content(*source_files()),
+            code=code_of("read_sources"),
+        script:
+            "../scripts/read_sources.py"

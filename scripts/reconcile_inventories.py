@@ -2,7 +2,8 @@
 
 from kilnscan.console import job
 from kilnscan.files import replacing, write_json
-from kilnscan.inventories import in_words, side_by_side
+from kilnscan.inventories import side_by_side
+from kilnscan.inventory_words import in_words
 from kilnscan.tables import read_table, write_table
 
 

@@ -37,12 +37,14 @@ from kilnscan.estimate import (
     SAMPLE,
     Part,
     borrow,
+    checked,
     estimate,
     groups,
     parts_of,
     total,
 )  # fmt: skip
 from kilnscan.estimate_frame import chip_strata, company_of, frame_of, owned_units, seasons
+from kilnscan.estimate_report import in_words
 from kilnscan.land_cover import cover_at
 from kilnscan.review_marks import Window
 
@@ -157,9 +159,17 @@ def test_groups_tell_where_few_were_checked_and_take_their_own_precision():
         (REJECTED, "a", 500, [0] * 100, "x"), (REJECTED, "a", 100, [], "y"),
     )  # fmt: skip
     x, y = groups(units, "at", least=20, few=30, together=1)
-    assert (x["at"], x["few"], y["at"], y["few"]) == ("x", False, "y", True)
+    assert (x["at"], x["checked"], y["at"], y["checked"]) == ("x", "enough", "y", "few")
     assert (x["precision"]["value"], y["precision"]["value"]) == (0.5, 0)
     assert y["missed_on_rejected_land"]["basis"] == MODEL
+
+
+def test_a_small_group_that_was_wholly_checked_is_not_one_of_few():
+    assert [checked(looked, 40, few=30) for looked in (0, 1, 29, 30, 39, 40)] == [
+        "none", "few", "few", "enough", "enough", "all",
+    ]  # fmt: skip
+    assert checked(3, 3, few=30) == "all"
+    assert checked(0, 0, few=30) == "none"
 
 
 @pytest.mark.parametrize(
@@ -364,6 +374,26 @@ def test_answers_that_are_none_are_named(tmp_path: Path, line: str, problem: str
     (tmp_path / "check.csv").write_text(f"id,kilns\n{line}\n")
     with pytest.raises(VectorError, match=problem):
         read_filled(tmp_path / "check.csv", {"k1": 1}, "estimate", "kiln or chip")
+
+
+def test_answers_that_nobody_gave_are_said_to_be_none(tmp_path: Path):
+    for text, problem in (("", "is empty"), ("id,kilns\n", "holds no answer"), ("id,kilns\nk1,\n", "holds no answer")):
+        (tmp_path / "check.csv").write_text(text)
+        with pytest.raises(VectorError, match=problem):
+            read_filled(tmp_path / "check.csv", {"k1": 1}, "estimate", "kiln or chip")
+    (tmp_path / "check.csv").write_text("id,kilns\n")
+    assert read_filled(tmp_path / "check.csv", {}, "estimate", "kiln or chip") == []
+
+
+@pytest.mark.parametrize("by_whom", ["detector", "person"])
+def test_words_name_the_level_of_the_intervals_and_who_judged_rejected_land(by_whom: str):
+    record = {"region": estimate([listed(100, 50, 45), land(5000, 500)]), "rejected_land_looked_at_by": by_whom}
+    said = in_words(record | {"areas_by_basis": {MODEL: 1}})
+    assert said.splitlines()[0].endswith("the atlas has 100; brackets hold 95 % intervals")
+    assert ("judged by the detector" in said, "was judged by people" in said) == (
+        by_whom == "detector",
+        by_whom == "person",
+    )
 
 
 def test_answers_may_be_incomplete(tmp_path: Path):

@@ -7,13 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from scipy.stats import chi2, poisson
 
 from kilnscan.capture import chao, chapman, doubts, estimate_missing, loglinear, odds_ratio
 from kilnscan.config import load_config
 from kilnscan.config_sure import Inventory
 from kilnscan.dictionary import check_columns, inventory_columns
-from kilnscan.errors import ConfigError
-from kilnscan.inventories import in_words, read_inventory, side_by_side
+from kilnscan.errors import ConfigError, VectorError
+from kilnscan.inventories import read_inventory, side_by_side
+from kilnscan.inventory_words import in_words
 from kilnscan.reconcile import agreement, disagreement, patterns, plain_type, reconcile, without_copies
 
 M = 1 / 111_195  # degrees of latitude
@@ -127,7 +129,7 @@ def test_chapmans_estimate_is_that_of_the_textbook():
     assert 300 < told.low < told.value < told.high
     assert chapman(10, 10, 0) is None
     same = chapman(10, 10, 10)
-    assert (same.value, same.low, same.high) == (10, 10, pytest.approx(10 / 0.025**0.1))
+    assert (same.value, same.low, same.high) == (10, 10, 15)  # 10 / 0.025**0.1 is 14.5
 
 
 def test_lists_that_share_positions_to_the_metre_are_called_copies():
@@ -143,7 +145,29 @@ def test_chaos_bound_needs_three_lists_and_grows_with_places_seen_once():
     assert chao(np.array([1, 2]), 2) is None
     told = chao(np.repeat([1, 2, 3], [30, 10, 60]), 3)
     assert told.value == pytest.approx(100 + 2 / 3 * 30 * 29 / 22)
-    assert chao(np.repeat([3], [60]), 3).value == 60
+    lower = chao(np.repeat([1, 2, 3], [30, 10, 60]), 3).low
+    assert lower == int(lower) > 100  # whole kilns
+
+
+def test_chaos_bound_has_a_width_also_where_hardly_any_place_was_seen_once():
+    never, once = (chao(np.repeat([1, 2, 3], [times, 0, 60]), 3) for times in (0, 1))
+    assert (never.value, never.low, once.value, once.low) == (60, 60, 61, 61)
+    most = 2 / 3 * (chi2.ppf(0.975, 2) / 2) ** 2 / 2  # unseen, were the places seen once at their upper limit
+    assert never.high == 60 + poisson.ppf(0.975, most) == 69
+    assert once.high > never.high + 1
+    assert chao(np.repeat([1, 2, 3], [0, 40, 60]), 3).high < 60 + 40 + 2  # seen twice often and once never: all seen
+    assert chao(np.array([1, 1, 1]), 3) is None  # no list has what another has: nothing follows
+    assert chao(np.array([1]), 3) is None
+
+
+@pytest.mark.parametrize(("lists", "rate", "kilns"), [(3, 0.6, 5), (3, 0.8, 20), (3, 0.95, 100), (5, 0.6, 20)])
+def test_95_of_100_of_chaos_intervals_hold_the_truth_of_lists_that_see_alike(lists: int, rate: float, kilns: int):
+    rng, held = np.random.default_rng(0), []
+    for seen in rng.binomial(lists, rate, (400, kilns)):
+        told = chao(seen[seen > 0], lists)
+        held += [told.low <= kilns <= told.high] if told else []
+    assert np.mean(held) >= 0.95
+    assert len(held) > 300
 
 
 def sighted(count: int, rates: list[float], seed: int = 0, copied: float = 0.0) -> np.ndarray:
@@ -222,6 +246,36 @@ def test_an_inventory_is_read_checked_and_laid_beside_the_atlas(tmp_path: Path):
         assert len(check_columns(layer, columns, inventory_columns(tables))) == len(columns.columns)
 
 
+def test_the_words_tell_what_became_of_every_row(tmp_path: Path):
+    rows = ["a,80.1,25.1", "b,80.2,25.2", "b2,80.2,25.20005", "c,70,25", "d,lon,25", "e,,", "f,80,north", "g,,"]
+    (tmp_path / "t.csv").write_text("\n".join(["id,lon,lat", *rows]) + "\n")
+    inventory = {"name": "theirs", "path": str(tmp_path / "t.csv"), "licence": "CC0", "attribution": "T"}
+    atlas, coverage = region()
+    record = side_by_side(atlas, coverage, {"inventories": [inventory], "reconcile": {}, "areas": None})[3]
+    told = record["lists"]["theirs"]
+    assert sum(told[part] for part in ("kilns", "refused", "joined", "outside", "copies")) == told["rows"] == 8
+    assert told["refused_because"] == {
+        "it has no coordinates": 2,
+        "its coordinates are no numbers: ... is no number": 2,
+    }
+    said = in_words(record)
+    assert "theirs: 2 kilns of 8 rows; left out: 4 refused, 1 outside the region, 1 copies, within 40 m of an" in said
+    assert "    refused 2: it has no coordinates\n" in said
+    assert "kilnscan and theirs: 2 in both, 0 m apart in the median, 2 of them within 1 m (more than a few mean" in said
+    assert "95 % intervals" in said.splitlines()[0]
+
+
+def test_words_say_of_each_doubt_whether_the_loglinear_model_allows_for_it():
+    names = ["a", "b", "c"]
+    had = sighted(2000, [0.5, 0.5, 0.3], 1, copied=0.8)
+    model = estimate_missing(had, names)["loglinear"]
+    assert model["dependent"] == ["a+c"]
+    said = [sentence for sentence in doubts(had, names, [], model) if "a and c have the same oftener" in sentence]
+    assert said and all(sentence.endswith("The log-linear model allows for that.") for sentence in said)
+    said = doubts(had, names, [], model | {"dependent": []})
+    assert any("takes the two for independent and does not allow for it" in sentence for sentence in said)
+
+
 def test_where_a_list_claims_no_land_nothing_is_compared_and_silence_is_told(tmp_path: Path):
     atlas, coverage = region()
     lon = np.linspace(80.6, 80.9, 12)
@@ -256,3 +310,16 @@ def test_inventories_need_names_of_their_own():
     for names in (["a", "a"], ["kilnscan"]):
         with pytest.raises(ConfigError, match="two lists are called"):
             load_config(base | {"inventories": [{"name": name, **entry} for name in names]})
+
+
+def test_messages_on_a_table_name_the_section_it_is_told_in(tmp_path: Path):
+    (tmp_path / "k.csv").write_text("id,north,east\n1,25,80\n")
+    given = {"name": "k", "path": str(tmp_path / "k.csv"), "licence": "CC0", "attribution": "K"}
+    with pytest.raises(ConfigError, match=r"set `inventories\.layout`, or name the column in `inventories\.columns`"):
+        read_inventory(Inventory(**given))
+    with pytest.raises(ConfigError, match=r"`inventories\.columns` has no 'where'"):
+        read_inventory(Inventory(**given, columns={"where": "north"}))
+    with pytest.raises(ConfigError, match=r"`inventories\.crs` 'mine' is no CRS"):
+        read_inventory(Inventory(**given, columns={"lat": "north", "lon": "east"}, crs="mine"))
+    with pytest.raises(VectorError, match=r"`inventories\.path` .* matches no file"):
+        read_inventory(Inventory(**given | {"path": str(tmp_path / "*.xlsx")}))
