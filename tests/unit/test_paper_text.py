@@ -1,11 +1,14 @@
 """A paper's text: whoever writes it is told all that is wrong at once, and tables and figures have numbers."""
 
 import re
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from kilnscan.config import load_config
+from kilnscan.config_paper import Paper
 from kilnscan.errors import ConfigError
 from kilnscan.paper_front import read_front
 from kilnscan.paper_numbers import interval, loose_numbers
@@ -248,3 +251,44 @@ def test_other_front_matter_is_refused_in_one_sentence(front, words):
     with pytest.raises(ConfigError, match=words) as caught:
         read_front(f"---\n{front}\n---\na", "p.md")
     assert str(caught.value).startswith("p.md") and "\n" not in str(caught.value)
+
+
+# licence and day of publication
+
+
+def paper_config(**keys: object) -> Paper:
+    raw = {"region": {"name": "x"}, "sentinel2": {"source": "mosaic", "path": "a.tif"}}
+    return load_config(raw | {"paper": {"text": "p.md", **keys}}).paper
+
+
+@pytest.mark.parametrize("licence", ["", "CC-BY-4.0", "CC0-1.0", "https://example.org/licence?v=1"])
+def test_licences_by_their_name_or_address_pass(licence):
+    assert paper_config(licence=licence).licence == licence
+
+
+@pytest.mark.parametrize(
+    ("licence", "words"),
+    [
+        ("CC BY 4.0", r"`paper\.licence`: 'CC BY 4\.0' is no licence .*did you mean CC-BY-4\.0\?"),
+        ("cc-by-4.0", r"did you mean CC-BY-4\.0"),
+        ("all rights reserved", "write one of CC-BY-4.0, .*https address"),
+        ("http://example.org/a", "https address"),
+        ("https://", "https address"),
+        ("https://example.org/a b", "https address"),
+        ("javascript://x", "https address"),
+    ],
+)
+def test_other_licences_are_refused_with_those_that_are_known(licence, words):
+    with pytest.raises(ConfigError, match=words):
+        paper_config(licence=licence)
+
+
+def test_a_day_may_stand_without_quotes():
+    assert paper_config(published=date(2026, 11, 30)).published == "2026-11-30"
+
+
+@pytest.mark.parametrize("day", ["30 Nov 2026", "2026-11-31", "2026-11", "20261130", 2026, "2026-11-30T00:00"])
+def test_a_day_that_is_none_is_told_in_plain_words(day):
+    words = r"`paper\.published`: '.*' is no day of the calendar; write year, month and day, as in 2026-11-30\.$"
+    with pytest.raises(ConfigError, match=words):
+        paper_config(published=day)
