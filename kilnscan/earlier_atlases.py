@@ -22,6 +22,8 @@ ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 """An id that may become part of a file's name; other kilns are named by their place."""
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 TEXT_LENGTH = 40
+SHARES = {"coverage": "clear_share", "detections": "place_score"}
+"""Columns of tables beside the kilns that are reckoned with."""
 
 
 def read_kilns(atlas: EarlierAtlas) -> pd.DataFrame:
@@ -59,12 +61,36 @@ def read_atlases(config: Change) -> list[pd.DataFrame]:
 
 
 def read_beside(atlas: EarlierAtlas) -> dict[str, gpd.GeoDataFrame]:
-    """Those of the tables `BESIDE` that an earlier atlas has, EPSG:4326."""
+    """Those of the tables `BESIDE` that an earlier atlas has, EPSG:4326.
+
+    Raises VectorError if one cannot be read, or has text where a share belongs.
+    """
     what = f"table of the earlier atlas ({atlas.season})"
     files = {name: path for name, path in atlas.files.items() if name != "kilns"}
     if Path(atlas.path).suffix.lower() == ".gpkg":
         files = {name: atlas.path for name in BESIDE if name in _layers(atlas.path)} | files
-    return {name: _read(path, name, what) for name, path in files.items()}
+    tables = {name: _read(path, name, what) for name, path in files.items()}
+    for name, column in SHARES.items():
+        if name in tables and column in tables[name]:
+            tables[name][column] = _shares(tables[name][column], f"{what} {files[name]}")
+    return tables
+
+
+def _shares(column: pd.Series, what: str) -> list[float]:
+    """A column as numbers, NaN where it is empty. Raises VectorError for anything else than shares."""
+    shares = []
+    for row, (value, empty) in enumerate(zip(column, column.isna(), strict=True), start=1):
+        share = np.nan
+        if not empty and str(value).strip():
+            with suppress(TypeError, ValueError):
+                share = float(value)
+            if not 0 <= share <= 1:
+                raise VectorError(
+                    f"The {what} has {harmless(str(value), TEXT_LENGTH)!r} as {column.name} in row {row}: write a number "
+                    "from 0 to 1, or leave it empty."
+                )
+        shares.append(share)
+    return shares
 
 
 def _read(path: str, layer: str, what: str) -> gpd.GeoDataFrame:

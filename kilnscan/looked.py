@@ -119,7 +119,7 @@ class Looked:
         table = self.tables.get("detections")
         if table is None or not {"kiln", "keeper", "place_score"} <= set(table.columns):
             return score
-        weak = table[(table["kiln"].fillna("") == "") & table["keeper"] & (table["place_score"] >= least)]
+        weak = table[(table["kiln"].fillna("") == "") & table["keeper"].isin([True]) & (table["place_score"] >= least)]
         place, row = self._near(weak, lon, lat, reach_m)
         np.fmax.at(score, place, weak["place_score"].to_numpy(float)[row])
         return score

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kilnscan.footprint import Assumptions, Facts, Job, Machine, footprints, total
+from kilnscan.footprint.words import lasting
 from kilnscan.lattice import CHIP_M
 from kilnscan.prices import CHIP_KM2, read_prices
 
@@ -19,6 +20,8 @@ class Run:
     records: list[dict[str, Any]]
     jobs: list[Job]
     area_km2: float
+    acquired_km2: float
+    """Land of the chips in use, each once."""
     plan: dict[str, Any]
     """plan.json, if there is one."""
     prices: str | None
@@ -27,8 +30,8 @@ class Run:
 
     @property
     def final(self) -> list[Job]:
-        """The jobs that products follow from."""
-        return [job for job in self.jobs if job.fate == "done"]
+        """The jobs that the atlas follows from."""
+        return [job for job in self.jobs if job.fate == "done" and not job.beside]
 
     def did(self, rule: str, amount: str) -> float:
         """How much of something all finished jobs of a rule did."""
@@ -41,25 +44,26 @@ class Run:
 
 
 def against_naive(run: Run, facts: Facts) -> list[dict[str, Any]]:
-    """Rows of `against`, `naive`, `run`, `saving` (words), `assumption`; those that records allow."""
+    """Rows that records allow: words (see `_row`), `values` of both in `unit`, `basis` in a few words, `assumption`."""
     rows = [*imagery_everywhere(run), detection_everywhere(run), *one_machine(run, facts), *all_again(run)]
     return [row for row in rows if row]
 
 
 def imagery_everywhere(run: Run) -> list[dict[str, Any]]:
-    """What high-resolution imagery of the whole area costs, against that of what was acquired, for each product."""
-    km2 = run.did("imagery", "km2")
+    """List price of high-resolution imagery of the whole area, against that of what was acquired, for each product."""
+    km2 = run.acquired_km2
     planned = {entry["product"]: entry["price"] for entry in run.plan.get("products", [])}
     rows = []
     for product in read_prices(run.prices, run.products) if km2 else []:
         wall = product.price_per_km2 * max(run.area_km2, product.min_km2)
         least = product.price_per_km2 * km2
         spent = planned.get(product.product, max(least, product.price_per_km2 * product.min_km2))
-        how = "the plan's orders" if product.product in planned else "one order of the chips, a lower bound"
+        how = "the orders of the plan" if product.product in planned else "one order of the chips, a lower bound"
         rows.append(
             _row(
-                f"imagery everywhere: {product.product}", f"{wall:,.0f} {product.currency}",
-                f"{spent:,.0f} {product.currency}", wall, spent,
+                f"imagery, list price: {product.product}", f"{wall:,.0f} {product.currency}",
+                f"{spent:,.0f} {product.currency} if ordered", product.currency, wall, spent,
+                f"list prices, not money paid; the whole area, against {how}",
                 f"{run.area_km2:,.1f} km2 at {product.price_per_km2:g} {product.currency} (read {product.read_on}); "
                 f"this run: {how}",
             )
@@ -69,14 +73,15 @@ def imagery_everywhere(run: Run) -> list[dict[str, Any]]:
 
 def detection_everywhere(run: Run) -> dict[str, Any]:
     """CPU time of fetching every chip and looking at every window, by the run's own time for one of each."""
-    chips, windows = run.did("imagery", "chips"), run.did("detect", "windows")
+    chips, windows = run.acquired_km2 / CHIP_KM2, run.did("detect", "windows")
     if not chips or not windows:
         return {}
     everywhere = run.area_km2 / CHIP_KM2
     each = run.cpu_s("imagery") / chips, run.cpu_s("detect") / windows
     naive, funnel = everywhere * sum(each), run.cpu_s(*FUNNEL)
     return _row(
-        "detection everywhere", f"{naive / 3600:,.3f} CPU h", f"{funnel / 3600:,.3f} CPU h", naive, funnel,
+        "detection everywhere", lasting(naive / 3600, "CPU"), lasting(funnel / 3600, "CPU"), "CPU s", naive, funnel,
+        "no screen, every window as slow as those around candidates: more than it would really take",
         f"{everywhere:,.0f} chips of {CHIP_M:g} m at {each[0]:.4f} and as many windows at {each[1]:.4f} CPU s, as "
         f"measured around candidates, where windows take longest; without a screen. This run: {', '.join(FUNNEL)}",
     )  # fmt: skip
@@ -95,7 +100,8 @@ def one_machine(run: Run, facts: Facts) -> list[dict[str, Any]]:
     naive, spent = hours * machine.on_demand, packed * machine.on_demand
     return [
         _row(
-            f"one kind of machine ({machine.name})", f"{naive:,.4f} USD", f"{spent:,.4f} USD", naive, spent,
+            f"one kind of machine ({machine.name})", f"{naive:,.4f} USD", f"{spent:,.4f} USD", "USD", naive, spent,
+            "each job alone on a machine that fits the widest, on demand",
             f"every job alone on the machine that the widest needs, on demand: {1 - packed / hours:.0%} of it idle; "
             "this run: each pays for the part of the same machine that it asks for",
         )
@@ -127,20 +133,25 @@ def all_again(run: Run) -> list[dict[str, Any]]:
     jobs = sum(counts.values()) / len(tiles) + rest_jobs
     return [
         _row(
-            "everything again", f"{everything / 3600:,.3f} CPU h in {len(run.final)} jobs",
-            f"{one / 3600:,.3f} CPU h in {jobs:.0f} jobs", everything, one,
+            "everything again", f"{lasting(everything / 3600, 'CPU')} in {len(run.final)} jobs",
+            f"{lasting(one / 3600, 'CPU')} in {jobs:.0f} jobs", "CPU s", everything, one,
+            f"one of {len(tiles)} tiles has changed",
             f"where one of {len(tiles)} tiles has changed: its jobs (an average tile's) and those for the whole region",
         )
     ]  # fmt: skip
 
 
-def _row(against: str, naive: str, run: str, much: float, little: float, assumption: str) -> dict[str, Any]:
+def _row(
+    against: str, naive: str, run: str, unit: str, much: float, little: float, basis: str, assumption: str
+) -> dict[str, Any]:
     saving = f"{much / little:,.1f} times" if little > 0 else "all of it"
     return {
         "against": against,
         "naive": naive,
         "run": run,
         "saving": saving,
+        "basis": basis,
         "assumption": assumption,
+        "unit": unit,
         "values": [float(f"{much:.6g}"), float(f"{little:.6g}")],
     }

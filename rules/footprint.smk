@@ -1,7 +1,7 @@
 """Footprint: what the run cost in hours, money, energy and CO2e, and what a naive design would have. If asked for.
 
 Needs: the records that jobs leave in <results>/jobs/, as many as there are; config `footprint`.
-Makes: <results>/footprint/footprint.json, footprint.csv and report.html, anew each time; it prints the table. No rule
+Makes: <results>/footprint/footprint.json, footprint.csv, naive.csv and report.html, anew each time; it prints the table. No rule
 depends on them, and they are no output: records change without Snakemake's knowing.
 """
 
@@ -17,5 +17,6 @@ rule footprint:
         folder=region_folder(),
         store=STORE,
         area_km2=REGION_KM2,
+        needed=list(expected_jobs()),
     script:
         "../scripts/report_footprint.py"

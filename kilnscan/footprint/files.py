@@ -1,4 +1,4 @@
-"""The three files of a report."""
+"""The files of a report."""
 
 import json
 import os
@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from .page import page
-from .words import table_csv
+from .words import naive_csv, table_csv
 
 
 def contents(report: dict[str, Any]) -> dict[str, bytes]:
     """Name and content of each file."""
     text = json.dumps(report, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     made = {"footprint.json": text, "footprint.csv": table_csv(report), "report.html": page(report)}
+    if report.get("naive"):
+        made["naive.csv"] = naive_csv(report)
     return {name: content.encode("utf-8", "replace") for name, content in made.items()}
 
 

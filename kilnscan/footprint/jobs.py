@@ -39,3 +39,5 @@ class Job:
     """Bytes read over networks, in 1e9."""
     tile: str = ""
     """What the job was for, if the workflow has many jobs of a rule that do not depend on each other."""
+    beside: bool = False
+    """Whether the workflow's products do without it: a check, a paper. Nothing per unit of work counts it."""

@@ -62,9 +62,9 @@ def footprints(jobs: Iterable[Job], facts: Facts, assumed: Assumptions) -> list[
     jobs = list(jobs)
     machines = [machine_of(job, facts, assumed) for job in jobs]
     shares = [_share(job, machine) for job, machine in zip(jobs, machines, strict=True)]
-    crowding = idle_factors(jobs, shares) if assumed.idle else {}
+    crowding = _crowding(jobs, shares) if assumed.idle else {}
     return [
-        _footprint(job, machine, share, crowding.get(job.node, 1.0), facts, assumed)
+        _footprint(job, machine, share, crowding.get((job.beside, job.node), 1.0), facts, assumed)
         for job, machine, share in zip(jobs, machines, shares, strict=True)
     ]
 
@@ -90,6 +90,16 @@ def _share(job: Job, machine: Machine | None) -> float:
     memory = (job.mem_gib or 0.0) / machine.mem_gib if machine.mem_gib else 0.0
     share = max(job.threads / machine.vcpu, memory)
     return share if machine.name and not job.instance else min(1.0, share)
+
+
+def _crowding(jobs: list[Job], shares: list[float]) -> dict[tuple[bool, str], float]:
+    """Idle factors by (beside, node): side work, whenever it ran, changes nothing of what the products took."""
+    factors = {}
+    for beside in (False, True):
+        mine = [(job, share) for job, share in zip(jobs, shares, strict=True) if job.beside == beside]
+        nodes = idle_factors([job for job, _ in mine], [share for _, share in mine])
+        factors |= {(beside, node): factor for node, factor in nodes.items()}
+    return factors
 
 
 def idle_factors(jobs: list[Job], shares: list[float]) -> dict[str, float]:

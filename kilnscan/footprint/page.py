@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import zip_longest
 from typing import Any
 
-from .words import NAMES, head_of, row_of, span, watt_hours
+from .words import head_of, lasting, row_of, span, sum_rows, unit_of, watt_hours
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
@@ -25,8 +26,8 @@ def page(report: dict[str, Any]) -> str:
     body = [
         f"<h1>{escape(report['title'])}</h1>",
         _headline(report),
-        _section("Where it went", _chart(report["rules"]) + _sums(report)),
-        _section("For each unit of work", _units(report)),
+        _section("Where it went", _chart(report["rules"] | report["rules_besides"]) + _sums(report)),
+        _section(f"For each unit of work, {report['named']} alone", _units(report)),
         _section("Imagery", f"<p>{escape(report['imagery']['words'])}</p>" if report.get("imagery") else ""),
         _section("Against a naive design", _naive(report.get("naive") or [])),
         _section("The same jobs elsewhere", _elsewhere(report)),
@@ -51,11 +52,17 @@ def _section(name: str, content: str) -> str:
 
 
 def _headline(report: dict[str, Any]) -> str:
-    told = report["total"]
+    if not report["besides"]["jobs"]:
+        return _figures(report, report["total"])
+    named = {report["named"]: report["products"], "besides": report["besides"]}
+    return "".join(f"<h2>{escape(name)}</h2>{_figures(report, told)}" for name, told in named.items())
+
+
+def _figures(report: dict[str, Any], told: dict[str, Any]) -> str:
     figures = {
         "jobs": f"{told['jobs']:,}",
-        "CPU hours": f"{told['cpu_h']:,.2f}",
-        "GPU hours": f"{told['gpu_h']:,.2f}",
+        "CPU time": lasting(told["cpu_h"]),
+        "GPU time": lasting(told["gpu_h"]) if told["gpu_h"] else "none",
         "machines": span(told["money"], report["currency"]),
         "energy": f"{watt_hours(told['kwh'])} Wh" if told["kwh"] else "unknown",
         "electricity": span(told["operational_g"], "g CO2e"),
@@ -96,9 +103,8 @@ def _chart(rules: dict[str, dict[str, Any]]) -> str:
 
 
 def _sums(report: dict[str, Any]) -> str:
-    rows = [(rule, *row_of(told)) for rule, told in report["rules"].items()]
-    fates = [(NAMES[fate], *row_of(told)) for fate, told in report["fates"].items() if told["jobs"] or fate == "done"]
-    return _table(("rule", *head_of(report)), rows, [*fates, ("all", *row_of(report["total"]))])
+    sums, rows = zip(*sum_rows(report), strict=True)
+    return _table(("rule", *head_of(report)), rows, sums=sums)
 
 
 def _units(report: dict[str, Any]) -> str:
@@ -141,7 +147,9 @@ def _hints(report: dict[str, Any]) -> str:
 
 
 def _machines(report: dict[str, Any]) -> str:
-    return _table(("machine", *head_of(report)), [(n, *row_of(told)) for n, told in report["machines"].items()])
+    return _table(
+        ("machine", *head_of(report)), [(n, *row_of(told, unit_of(report))) for n, told in report["machines"].items()]
+    )
 
 
 def _kept(report: dict[str, Any]) -> str:
@@ -160,18 +168,15 @@ def _constants(report: dict[str, Any]) -> str:
     return _table(("", "low", "high", "unit", "date", "source"), rows, words=True)
 
 
-def _table(
-    head: Sequence[str], rows: Iterable[Sequence[str]], sums: Iterable[Sequence[str]] = (), words: bool = False
-) -> str:
-    """A table; with `words`, the last column is text that wraps."""
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], sums: Iterable[bool] = (), words: bool = False) -> str:
+    """A table; `sums` says which rows are sums; with `words`, the last column is text that wraps."""
 
     def cells(kind: str, row: Sequence[str]) -> str:
         last = len(row) - 1 if words else None
         marks = (' class="words"' if index == last else "" for index in range(len(row)))
         return "".join(f"<{kind}{mark}>{escape(str(cell))}</{kind}>" for mark, cell in zip(marks, row, strict=True))
 
-    body = [f"<tr>{cells('td', row)}</tr>" for row in rows] + [
-        f'<tr class="sum">{cells("td", row)}</tr>' for row in sums
-    ]
+    marked = zip_longest(rows, sums, fillvalue=False)
+    body = [f"<tr{' class=sum' if is_sum else ''}>{cells('td', row)}</tr>" for row, is_sum in marked]
     top = f"<thead><tr>{cells('th', head)}</tr></thead>"
     return f'<div class="wide"><table>{top}<tbody>{"".join(body)}</tbody></table></div>'

@@ -26,6 +26,8 @@ class More:
     title: str = "What it cost"
     currency: str = "USD"
     """Of machines."""
+    products: str = "the products"
+    """What the jobs that are not `beside` make, as the report calls it."""
     units: Mapping[str, float] = field(default_factory=dict)
     """Units of work that products hold: name to number."""
     regions: tuple[str, ...] = ("us-west-2", "us-east-1", "eu-north-1", "ap-south-1")
@@ -44,15 +46,21 @@ def make_report(jobs: Iterable[Job], facts: Facts, assumed: Assumptions, more: M
     assumed.check(facts)
     jobs = list(jobs)
     parts = footprints(jobs, facts, assumed)
-    spent = total(part for part in parts if part.job.fate != "superseded")
-    done = [part.job for part in parts if part.job.fate == "done"]
+    own = [part for part in parts if not part.job.beside]
+    side = [part for part in parts if part.job.beside]
+    spent = total(part for part in own if part.job.fate != "superseded")
+    done = [part.job for part in own if part.job.fate == "done"]
     report = {
         "title": more.title,
         "currency": more.currency,
         "assumed": _assumed(assumed),
+        "named": more.products,
         "total": total(parts).told(),
-        "fates": {fate: sums.told() for fate, sums in by_fate(parts).items()},
-        "rules": {rule: sums.told() for rule, sums in by_rule(parts).items()},
+        "products": total(own).told(),
+        "besides": total(side).told(),
+        "fates": {fate: sums.told() for fate, sums in by_fate(own).items()},
+        "rules": {rule: sums.told() for rule, sums in by_rule(own).items()},
+        "rules_besides": {rule: sums.told() for rule, sums in by_rule(side).items()},
         "machines": _machines(parts),
         "units": per_unit(spent, more.units),
         "traffic": _traffic(jobs, facts, assumed),
@@ -61,8 +69,8 @@ def make_report(jobs: Iterable[Job], facts: Facts, assumed: Assumptions, more: M
         "hints": hints(jobs),
         "constants": facts.rows(),
     }
-    own = {name: value for name, value in more.other.items() if name != "notes"}
-    return report | own | {"notes": [*_notes(parts, facts, assumed), *more.other.get("notes", [])]}
+    other = {name: value for name, value in more.other.items() if name != "notes"}
+    return report | other | {"notes": [*_notes(parts, facts, assumed), *more.other.get("notes", [])]}
 
 
 def _assumed(assumed: Assumptions) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class Total:
 
     def told(self) -> dict[str, Any]:
         """As JSON has it."""
-        plain = {"jobs": self.jobs} | {name: round(getattr(self, name), 6) for name in ("wall_h", "cpu_h", "gpu_h")}
+        plain = {"jobs": self.jobs} | {name: round(getattr(self, name), 9) for name in ("wall_h", "cpu_h", "gpu_h")}
         ranges = {name: getattr(self, name) for name in ("machine_h", *MEASURES)}
         return plain | {name: value and value.pair() for name, value in ranges.items()} | {"unknown": self.unknown}
 

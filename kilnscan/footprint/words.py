@@ -5,23 +5,46 @@ import io
 from typing import Any
 
 COLUMNS = ("jobs", "wall_h", "cpu_h", "gpu_h", "machine_h", "kwh", "operational_g", "embodied_g", "co2e_g", "money")
-NAMES = {"done": "the products", "lost": "lost to failures", "superseded": "done again later"}
+LOST = {"lost": "lost to failures", "superseded": "done again later"}
+AGAINST = ("against", "unit", "naive", "run", "times", "basis")
+SHORT_H = {"s": 1 / 12, "min": 5.0}
+"""Times below five minutes are told in seconds, below five hours in minutes."""
+PER_HOUR = {"s": 3600.0, "min": 60.0, "h": 1.0}
 
 
 def table_csv(report: dict[str, Any]) -> str:
-    """A line for each rule, each fate and the total; ranges in two columns, empty where unknown."""
+    """A line for each rule, sum and unit of work, the total last; ranges in two columns, empty where unknown."""
     ranges = COLUMNS[4:]
     head = ["part", "name", *COLUMNS[:4], *(f"{name}_{end}" for name in ranges for end in ("low", "high"))]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(head)
     sums = [("rule", rule, told) for rule, told in report["rules"].items()]
-    sums += [("fate", fate, told) for fate, told in report["fates"].items()] + [("total", "", report["total"])]
-    for part, name, told in sums:
-        safe = f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t") else name  # spreadsheets would run it
-        writer.writerow([part, safe, *(told[key] for key in COLUMNS[:4]),
-                         *(end for key in ranges for end in told[key] or ("", ""))])  # fmt: skip
+    sums += [("rule besides", rule, told) for rule, told in report["rules_besides"].items()]
+    sums += [("fate", fate, told) for fate, told in report["fates"].items()]
+    sums += [("per", unit["unit"], unit) for unit in report["units"]]
+    sums += [("products", report["named"], report["products"]), ("besides", "", report["besides"])]
+    for part, name, told in [*sums, ("total", "", report["total"])]:
+        writer.writerow([part, _cell(name), *(told.get(key, "") for key in COLUMNS[:4]),
+                         *(end for key in ranges for end in told.get(key) or ("", ""))])  # fmt: skip
     return out.getvalue()
+
+
+def naive_csv(report: dict[str, Any]) -> str:
+    """A line for each comparison with a naive design: both amounts in `unit`, how many times, what it supposes."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(AGAINST)
+    for row in report["naive"]:
+        naive, run = row["values"]
+        times = f"{naive / run:.3g}" if run else ""
+        writer.writerow(map(_cell, (row["against"], row["unit"], naive, run, times, row["basis"])))
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """A text that no spreadsheet runs."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t") else value
 
 
 def table_words(report: dict[str, Any]) -> str:
@@ -30,8 +53,7 @@ def table_words(report: dict[str, Any]) -> str:
     if report.get("imagery"):
         parts.append(_plain(f"Imagery: {report['imagery']['words']}"))
     if report.get("naive"):
-        rows = [(r["against"], r["naive"], r["run"], r["saving"]) for r in report["naive"]]
-        parts.append("Against a naive design:\n" + align([("", "naive", "this run", "saving"), *rows]))
+        parts.append(_naive(report["naive"]))
     parts.append(_elsewhere(report))
     if report["hints"]:
         rows = [(h["rule"], f"{h['asked_mb']} MB", f"{h['peak_mb']} MB", h["advice"]) for h in report["hints"]]
@@ -60,13 +82,25 @@ def _figure(value: float) -> str:
     return f"{value:.2f}" if value >= 10 else f"{value:.3g}" if value >= 1e-4 else f"{value:.1e}"
 
 
-def row_of(told: dict[str, Any]) -> tuple[str, ...]:
-    """Jobs, hours, energy, emissions and money of a sum."""
+def time_unit(hours: float) -> str:
+    """The unit in which so many hours are told: s, min or h."""
+    return next((unit for unit, most in SHORT_H.items() if hours < most), "h")
+
+
+def lasting(hours: float, kind: str = "") -> str:
+    """A time in words, such as `12.30 CPU s` if `kind` is CPU."""
+    unit = time_unit(hours)
+    return " ".join(filter(None, (_figure(hours * PER_HOUR[unit]), kind, unit)))
+
+
+def row_of(told: dict[str, Any], unit: str) -> tuple[str, ...]:
+    """Jobs, times in `unit`, energy, emissions and money of a sum."""
+    wall, cpu, gpu = (_figure(told[name] * PER_HOUR[unit]) for name in ("wall_h", "cpu_h", "gpu_h"))
     return (
         str(told["jobs"]),
-        f"{told['wall_h']:.3f}",
-        f"{told['cpu_h']:.3f}",
-        f"{told['gpu_h']:.3f}" if told["gpu_h"] else "",
+        wall,
+        cpu,
+        gpu if told["gpu_h"] else "",
         watt_hours(told["kwh"]),
         span(told["operational_g"]),
         span(told["embodied_g"]),
@@ -74,16 +108,45 @@ def row_of(told: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
+def unit_of(report: dict[str, Any]) -> str:
+    """The one unit of time of a report's tables."""
+    return time_unit(max(report["total"]["wall_h"], report["total"]["cpu_h"]))
+
+
 def head_of(report: dict[str, Any]) -> tuple[str, ...]:
-    """The columns of `row_of`."""
-    return ("jobs", "hours", "CPU h", "GPU h", "Wh", "g CO2e electricity", "g CO2e making", report["currency"])
+    """The columns of `row_of`, in the report's unit."""
+    unit = unit_of(report)
+    times = (unit, f"CPU {unit}", f"GPU {unit}")
+    return ("jobs", *times, "Wh", "g CO2e electricity", "g CO2e making", report["currency"])
+
+
+def sum_rows(report: dict[str, Any]) -> list[tuple[bool, tuple[str, ...]]]:
+    """Rules, then what they come to: first what the products need, then what is besides; (whether a sum, row)."""
+    unit, side = unit_of(report), report["besides"]["jobs"]
+    rows = [(False, rule, told) for rule, told in report["rules"].items()]
+    if side:
+        rows.append((True, report["named"], report["products"]))
+    rows += [(True, name, report["fates"][fate]) for fate, name in LOST.items() if report["fates"][fate]["jobs"]]
+    if side:
+        rows += [(False, rule, told) for rule, told in report["rules_besides"].items()]
+        rows.append((True, "besides", report["besides"]))
+    rows.append((True, "all", report["total"]))
+    return [(is_sum, (name, *row_of(told, unit))) for is_sum, name, told in rows]
 
 
 def _sums(report: dict[str, Any]) -> str:
-    rows = [("", *head_of(report))]
-    rows += [(rule, *row_of(told)) for rule, told in report["rules"].items()]
-    rows += [(NAMES[fate], *row_of(told)) for fate, told in report["fates"].items() if told["jobs"] or fate == "done"]
-    return align([*rows, ("all", *row_of(report["total"]))])
+    return align([("", *head_of(report)), *(row for _, row in sum_rows(report))])
+
+
+def _naive(rows: list[dict[str, Any]]) -> str:
+    table = align(
+        [("", "naive", "this run", "saving"), *((r["against"], r["naive"], r["run"], r["saving"]) for r in rows)]
+    )
+    of: dict[str, list[str]] = {}
+    for row in rows:
+        of.setdefault(row["basis"], []).append(row["against"].partition(":")[0])
+    supposed = [_plain(f"- {names[0]}: {basis}.") for basis, names in of.items()]
+    return "\n".join(("Against a naive design:", table, *supposed))
 
 
 def _per_unit(report: dict[str, Any]) -> str:

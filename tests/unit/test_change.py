@@ -363,6 +363,23 @@ def test_a_published_geopackage_is_an_earlier_atlas_with_its_coverage(tmp_path):
     assert len(read_kilns(earlier)) == 3 and list(read_beside(earlier)) == ["coverage"]
 
 
+@pytest.mark.parametrize("wrong", ["mostly", "nan", "1,5", 1.5, -0.1, float("inf"), "\x1b[2J"])
+@pytest.mark.parametrize(("table", "column"), [("coverage", "clear_share"), ("detections", "place_score")])
+def test_what_is_no_share_in_a_strangers_table_is_told_with_its_row(tmp_path, table, column, wrong):
+    points(HERE, id=["a", "b", "c"]).to_parquet(tmp_path / "kilns.parquet")
+    points(HERE, **{column: [None, *[type(wrong)(wrong)] * 2]}).to_parquet(tmp_path / f"{table}.parquet")
+    with pytest.raises(VectorError, match=rf"{table}\.parquet has .* as {column} in row 2: write a number") as error:
+        read_beside(EarlierAtlas(path=str(tmp_path / "kilns.parquet"), season="2024"))
+    assert str(error.value).isprintable()
+
+
+def test_shares_written_as_text_are_numbers_and_empty_ones_say_nothing(tmp_path):
+    points(HERE, id=["a", "b", "c"]).to_parquet(tmp_path / "kilns.parquet")
+    points(HERE, clear_share=["0.9", " ", None]).to_parquet(tmp_path / "coverage.parquet")
+    read = read_beside(EarlierAtlas(path=str(tmp_path / "kilns.parquet"), season="2024"))
+    assert read["coverage"]["clear_share"].tolist() == pytest.approx([0.9, np.nan, np.nan], nan_ok=True)
+
+
 def test_an_inventory_of_strangers_is_not_trusted(tmp_path):
     path = tmp_path / "inventory.geojson"
     names = ["../../etc/passwd", "<script>", "7", "7", None, "a" * 65]

@@ -20,7 +20,7 @@ from kilnscan.footprint.page import page
 from kilnscan.footprint.ranges import exactly, spanning, summed
 from kilnscan.footprint.report import More, make_report
 from kilnscan.footprint.totals import by_fate, per_unit, what_if
-from kilnscan.footprint.words import table_csv, table_words
+from kilnscan.footprint.words import lasting, table_csv, table_words
 
 FACTS = Facts()
 # a thousand jobs of ten minutes on 8 vCPU and 14 GiB, 85 % busy
@@ -261,6 +261,76 @@ def test_storage_and_network():
 def test_ranges():
     assert Range(1, 2) * Range(3, 4) / Range(1, 2) == Range(1.5, 8) and Range(1, 2) * 3 == Range(3, 6)
     assert spanning([3, 1, 2]) == Range(1, 3) and summed([None, exactly(1)]) == exactly(1) and summed([None]) is None
+
+
+# what products do without
+
+SIDE = [Job("paper", 60.0, threads=2, cpu_s=50.0, node="n", start=7000, beside=True)]
+OWN = [Job("screen", 3600.0, threads=2, cpu_s=3600.0, node="n", start=0)]
+THERE = Assumptions("c7g.2xlarge", False, "us-west-2")
+
+
+def test_side_work_is_told_apart_and_pays_for_no_unit():
+    alone, both = (make_report(jobs, FACTS, THERE, More(units={"kiln": 3})) for jobs in (OWN, OWN + SIDE))
+    assert both["products"] == alone["products"] == alone["total"] and both["units"] == alone["units"]
+    assert both["fates"] == alone["fates"] and both["what_if"] == alone["what_if"]
+    assert (both["besides"]["jobs"], both["total"]["jobs"]) == (1, 2)
+    assert list(both["rules"]) == ["screen"] and list(both["rules_besides"]) == ["paper"]
+    for name in ("money", "kwh", "co2e_g"):
+        sums = [both["products"][name][end] + both["besides"][name][end] for end in (0, 1)]
+        assert both["total"][name] == pytest.approx(sums, rel=1e-5)
+
+
+def test_every_form_of_the_report_shows_both():
+    report = make_report(OWN + SIDE, FACTS, THERE, More(products="the atlas", units={"kiln": 3}))
+    lines = [line.split("  ")[0] for line in table_words(report).splitlines()[2:8]]
+    assert lines == ["", "screen", "the atlas", "paper", "besides", "all"]
+    assert "For each unit of work, the atlas alone" in (html := page(report)) and html.count("class=sum") == 3
+    rows = {(row["part"], row["name"]): row for row in csv.DictReader(io.StringIO(table_csv(report)))}
+    assert rows["products", "the atlas"]["jobs"] == rows["besides", ""]["jobs"] == "1"
+    assert rows["rule besides", "paper"]["cpu_h"] == "0.013888889" and rows["total", ""]["jobs"] == "2"
+    assert rows["per", "kiln"]["money_low"] == f"{0.29 / 4 / 3:.6g}" and rows["per", "kiln"]["jobs"] == ""
+
+
+def test_without_side_work_there_is_one_sum():
+    words = table_words(make_report(OWN, FACTS, THERE, More(products="the atlas")))
+    assert "besides" not in words and "the atlas" not in words and "\nall " in words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 CPU s"), (0.04, "0.04 CPU s"), (299.9, "300 CPU s"), (300, "5 CPU min"), (3600, "60.00 CPU min"),
+        (18_000, "5 CPU h"), (3.6e6, "1,000 CPU h"),
+    ],
+)  # fmt: skip
+def test_times_have_a_unit_that_suits_them(seconds, words):
+    assert lasting(seconds / 3600, "CPU") == words
+
+
+def test_a_table_has_one_unit_of_time_for_all_its_rows():
+    jobs = [Job("short", 0.25, cpu_s=0.125), Job("long", 40.0, cpu_s=80.0)]
+    head, first, second = (
+        line.split() for line in table_words(make_report(jobs, FACTS, THERE, More())).splitlines()[2:5]
+    )
+    assert head[:4] == ["jobs", "s", "CPU", "s"]
+    assert first[:4] == ["short", "1", "0.25", "0.125"] and second[:4] == ["long", "1", "40.00", "80.00"]
+
+
+NAIVE = {"against": "=everything", "naive": "10 USD", "run": "4 USD", "saving": "2.5 times", "unit": "USD",
+         "basis": "nothing is skipped", "assumption": "at length", "values": [10.0, 4.0]}  # fmt: skip
+
+
+def test_what_a_comparison_supposes_stands_wherever_it_does():
+    report = make_report(OWN, FACTS, THERE, More(other={"naive": [NAIVE, NAIVE | {"values": [1.0, 0.0]}]}))
+    assert table_words(report).count("nothing is skipped") == 1  # the same words once
+    made = contents(report)
+    assert json.loads(made["footprint.json"])["naive"][0]["basis"] == "nothing is skipped"
+    rows = list(csv.DictReader(io.StringIO(made["naive.csv"].decode())))
+    told = {"against": "'=everything", "unit": "USD", "naive": "10.0", "run": "4.0", "times": "2.5",
+            "basis": "nothing is skipped"}  # fmt: skip
+    assert rows == [told, told | {"naive": "1.0", "run": "0.0", "times": ""}]
+    assert "at length" in page(report)
 
 
 # tables and assumptions
