@@ -45,6 +45,11 @@ class Estimate(Section):
     )
     few: int = Field(30, ge=1, description="Groups of which fewer kilns were checked, and not all, are marked as few.")
     land_cover: LandCover | None = Field(None, description="Map of land cover; precision and recall are told by it.")
+    publish: bool | None = Field(
+        None,
+        description="Whether the estimates are part of the atlas and its map; if null, as soon as there are `answers`, "
+        "unless the audit would pay for imagery.",
+    )
 
     @property
     def files(self) -> list[str]:
@@ -108,6 +113,7 @@ class Reconcile(Section):
     match_m: float = Field(50, gt=0, le=1000, description="Kilns of different lists within this distance may be one.")
     copies_m: float = Field(40, gt=0, le=1000, description="Kilns of one list within this distance are one.")
     cell_km: float = Field(10, ge=1, le=500, description="Width of the cells of the map of disagreement.")
+    publish: bool = Field(True, description="Whether what inventories have is part of the atlas, if there are any.")
 
 
 def _names_of_their_own(inventories: list[Inventory]) -> list[Inventory]:

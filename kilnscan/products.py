@@ -31,10 +31,14 @@ from kilnscan.tables import concat, read_table
 
 SENTINEL = "Contains modified Copernicus Sentinel data"
 TABLES = ("kilns", "candidates", "acquired", "coverage")
-MORE = ("areas", "sources", "reports", "change", "estimates", "disagreement")
+MORE = ("areas", "sources", "reports", "change", "estimates", "reconciled", "disagreement")
 """Layers that an atlas has if the configuration asks for them."""
-PARQUET = ("sources", "areas", "change")
+PARQUET = ("sources", "areas", "change", "estimates", "reconciled", "disagreement")
 """Layers written as GeoParquet besides the kilns."""
+CSV = {"change": True, "estimates": False, "reconciled": True, "disagreement": True}
+"""Layers written as text, too, and whether with their shapes: of areas the name is enough."""
+ESTIMATED = ("kilns", "precision", "recall")
+"""What is told of the estimates of the whole region."""
 OPEN = "kilns-open.gpkg"
 """The GeoPackage of a map's downloads where the atlas's own holds rows that are not for everybody."""
 FOOTPRINT_ZOOM = 11
@@ -76,9 +80,9 @@ def publish_atlas(
     """Write all products of a region, and those of its public edition if `outputs` names the folder `public`.
 
     `inputs` are files: the four tables, lists of scenes, imagery, quicklooks and evaluation, and, if the region has
-    them, lists of one or no file of impact (kilns with what is known of them), siting, areas, sources, reports and
-    change, and of the planned orders (GeoJSON). `models` are the models' files by stage; chips are in `store`. Raises
-    TableError for a table that is damaged, or has a column that the data dictionary does not know.
+    them, lists of one or no file of impact (kilns with what is known of them), siting, estimate (the record of the
+    region) and each of `MORE`, and of the planned orders (GeoJSON). `models` are the models' files by stage; chips are
+    in `store`. Raises TableError for a table that is damaged, or has a column that the data dictionary does not know.
     """
     cards = {stage: read_card(path) for stage, path in models.items()}
     tables = read_tables(inputs)
@@ -221,7 +225,7 @@ def _write_data(edition: Edition) -> list[Product]:
 
 
 def _write_layers(edition: Edition) -> list[Product]:
-    """Write vector tiles of every layer, and GeoParquet of some, into a folder of their own."""
+    """Write vector tiles of every layer, and GeoParquet and CSV of some, into a folder of their own."""
     folder, products = edition.files["layers"], []
     shutil.rmtree(folder, ignore_errors=True)
     for layer, table in edition.layers.items():
@@ -229,6 +233,10 @@ def _write_layers(edition: Edition) -> list[Product]:
             path = folder / f"{layer}.geoparquet"
             write_geoparquet(path, table)
             products.append(Product(layer, path, WORDS[layer], layer=layer))
+        if layer in CSV:
+            path = folder / f"{layer}.csv"
+            write_csv(path, table, shapes=CSV[layer])
+            products.append(Product(f"{layer}-csv", path, f"{WORDS[layer]}, as text", layer=layer))
         path = folder / f"{layer}.pmtiles"
         footprints = layer == "kilns" and layer not in edition.points
         write_pmtiles(path, table, layer, points_below=FOOTPRINT_ZOOM if footprints else 0)
@@ -240,9 +248,11 @@ def _downloads(edition: Edition, scratch: Path) -> list[Path]:
     """Data that the map offers: the products, or a GeoPackage without what is not for whoever opens the map."""
     named = [edition.files[name] for name in ("gpkg", "geoparquet", "csv", "dictionary")]
     tables = handed_out(edition.tables)
-    if all(len(table) == len(tables.get(name, ())) for name, table in edition.tables.items()):
+    if all(
+        table.empty or (name in tables and table.shape == tables[name].shape) for name, table in edition.tables.items()
+    ):
         return named
-    entries = [entry for entry in edition.dictionary if entry.layer in tables]
+    entries = [entry for entry in edition.dictionary if entry.column in tables.get(entry.layer, ())]
     write_geopackage(scratch / OPEN, tables, edition.meta, entries, edition.points)
     return [scratch / OPEN, *named[1:]]
 
@@ -311,6 +321,7 @@ def _meta(
 ) -> dict[str, Any]:
     measured = read_json(inputs["evaluation"][0]) if inputs["evaluation"] else None
     facts = read_json(inputs["facts"]) if inputs.get("facts") else {}
+    estimated = read_json(inputs["estimate"][0])["region"] if inputs.get("estimate") else {}
     metrics = measured and {
         "precision": measured["atlas"]["precision"],
         "recall": measured["atlas"]["recall"],
@@ -323,6 +334,7 @@ def _meta(
         "synthetic": synthetic or config["region"]["synthetic"],
         "models": [{"name": card["name"], "sha256": card["sha256"], "card": card["text"]} for card in cards.values()],
         "metrics": metrics,
+        **({"estimated": {key: estimated[key] for key in ESTIMATED}} if estimated else {}),
         "commit": commit(),
         "licences": sorted({config["imagery"]["licence"], *([] if synthetic else [SENTINEL])}),
         "attribution": [config["imagery"]["attribution"]],
@@ -350,5 +362,6 @@ def _credits(config: Mapping[str, Any]) -> list[str]:
         *(table["credit"] for table in areas.get("tables", [])),
         *(places["credit"] for places in config.get("siting", {}).get("places", [])),
         *(": ".join(filter(None, (entry["source"], entry["licence"]))) for entry in config.get("sources", [])),
+        *(f"{entry['attribution']}: {entry['licence']}" for entry in config.get("inventories", [])),
     ]
     return list(dict.fromkeys(filter(None, named)))

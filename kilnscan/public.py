@@ -21,10 +21,11 @@ NEAR_DIGITS = 2
 """Significant digits of what is near the kilns of other areas: differences of sums must not tell the few after all."""
 PLACED = ("id", "lon", "lat")
 """Columns that every kiln has; they are made anew."""
-KEPT = ("coverage", "areas")
+KEPT = ("coverage", "areas", "estimates")
 """Layers that hold no single kiln."""
-INSIDE = ("orders", "reports")
-"""Layers that stay with those who made the atlas: they tell what imagery costs, and where volunteers stood."""
+INSIDE = ("orders", "reports", "reconciled")
+"""Layers that stay with those who made the atlas: they tell what imagery costs, where volunteers stood, and row by row
+what other inventories have, whose licences may forbid that."""
 
 
 def public_edition(tables: Mapping[str, pd.DataFrame], config: Public) -> dict[str, pd.DataFrame]:
@@ -33,8 +34,8 @@ def public_edition(tables: Mapping[str, pd.DataFrame], config: Public) -> dict[s
     Kilns are points in the middle of a grid cell and keep the columns that `config` names, and emissions, which follow
     from type and country alone. Their new names, `<row>-<column>-<number>`, tell the cell; rows are in the order of
     these names. Of siting stay kiln, rule and status, of sources the rows that may be shown. Candidates, acquired
-    imagery, reports and orders are left out. Tiles, which may be smaller than cells, do not count kilns, and areas with
-    few kilns do not say who is near them.
+    imagery, reports, orders, change and other inventories are left out. Tiles, which may be smaller than cells, do not
+    count kilns, and areas with few kilns do not say who is near them.
     """
     kilns, names = _kilns(tables["kilns"], config)
     public: dict[str, pd.DataFrame] = {"kilns": kilns}
@@ -57,8 +58,11 @@ def public_people(people: Mapping[str, int | None], kilns: int) -> dict[str, int
 
 
 def handed_out(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Tables as whoever opens the map may have them: no orders, no reports, and of sources the rows to be shown."""
-    return {name: shown(table) if name == "sources" else table for name, table in tables.items() if name not in INSIDE}
+    """Tables as whoever opens the map may have them: none of `INSIDE`, of sources the rows to be shown, and of cells
+    where inventories disagree not how many kilns each of them has."""
+    told = {name: table for name, table in tables.items() if name not in INSIDE}
+    open_ = {"sources": shown, "disagreement": _without_lists}
+    return told | {name: trim(told[name]) for name, trim in open_.items() if name in told}
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
@@ -113,6 +117,12 @@ def _areas(areas: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     near = [name for name in areas.columns if NEAR.fullmatch(name)]
     enough = areas["kilns"] >= FEW
     return areas.assign(**{name: areas[name].astype(float).map(_rounded).where(enough) for name in near})
+
+
+def _without_lists(cells: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Cells without the columns of single inventories, which the dictionary knows by their names only."""
+    of_all = {entry.column for entry in read_dictionary() if entry.layer == "disagreement"}
+    return cells[[name for name in cells.columns if name in of_all]]
 
 
 def _rounded(count: float) -> float:

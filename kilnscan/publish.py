@@ -55,8 +55,9 @@ def write_geoparquet(path: str | Path, table: gpd.GeoDataFrame) -> None:
         )
 
 
-def write_csv(path: str | Path, table: gpd.GeoDataFrame) -> None:
-    """Write a table as CSV in UTF-8, its geometry as well-known text in the last column, `wkt` (1e-7 degrees).
+def write_csv(path: str | Path, table: gpd.GeoDataFrame, shapes: bool = True) -> None:
+    """Write a table as CSV in UTF-8; its geometry, if `shapes`, as well-known text in the last column, `wkt` (1e-7
+    degrees).
 
     Text that a spreadsheet would take for a formula gets an apostrophe in front.
     """
@@ -64,7 +65,8 @@ def write_csv(path: str | Path, table: gpd.GeoDataFrame) -> None:
     for name in plain.columns:
         if not pd.api.types.is_numeric_dtype(plain[name]):
             plain[name] = [inert(value) if isinstance(value, str) else value for value in plain[name]]
-    plain["wkt"] = to_wkt(table.geometry.to_numpy(), rounding_precision=7)
+    if shapes:
+        plain["wkt"] = to_wkt(table.geometry.to_numpy(), rounding_precision=7)
     with replacing(path) as temporary:
         plain.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
 

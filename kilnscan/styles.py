@@ -34,6 +34,25 @@ CHANGES = {
     "persisting": ("Persisting", "#2e7d32", "circle"),
     "uncertain": ("Uncertain", "#8c8c8c", "star"),
 }
+BASES = {
+    "sample": ("Estimated from its own sample", "#2e7d32", "solid"),
+    "partly model": ("Estimated in part from the region's rates", "#7a4a00", "dash"),
+    "model": ("Estimated from the region's rates", "#c98a12", "dot"),
+    "none": ("No estimate: too little was looked at", "#6b6b6b", "dot"),
+    "not mapped": ("Not mapped", "#8c8c8c", "dot"),
+}
+HAVE = {
+    "both": ("The atlas and others have it", "#2e7d32", "circle"),
+    "ours": ("Only the atlas has it", "#c8441b", "triangle"),
+    "theirs": ("Only others have it", "#1668c7", "square"),
+}
+HAS_IT = """CASE WHEN "in_kilnscan" AND "lists" > 1 THEN 'both' WHEN "in_kilnscan" THEN 'ours' ELSE 'theirs' END"""
+AGREED = {
+    "much": ("All lists have three quarters of the places or more", "#2e7d32"),
+    "some": ("All lists have a quarter of the places or more", "#c98a12"),
+    "little": ("All lists have less than a quarter of the places", "#b00020"),
+}
+AGREE = """CASE WHEN "agreed" >= 0.75 THEN 'much' WHEN "agreed" >= 0.25 THEN 'some' ELSE 'little' END"""
 MARKERS = ("circle", "square", "triangle", "diamond", "pentagon", "star")
 
 
@@ -65,13 +84,16 @@ def style_of(layer: str, table: pd.DataFrame, points: bool) -> str:
         return _qml("verdict", [Look(value, *VERDICTS[value], marker="diamond") for value in VERDICTS], points)
     if layer == "change":
         return _qml("status", [Look(value, *CHANGES[value][:2], marker=CHANGES[value][2]) for value in CHANGES], points)
+    if layer == "estimates":
+        return _qml("basis", [Look(value, *BASES[value][:2], line=BASES[value][2]) for value in BASES], points)
+    if layer == "reconciled":
+        return _qml(HAS_IT, [Look(value, *HAVE[value][:2], marker=HAVE[value][2]) for value in HAVE], points)
+    if layer == "disagreement":
+        return _qml(AGREE, [Look(value, *AGREED[value], fill="solid") for value in AGREED], points)
     alone = {
         "candidates": Look("", "Candidate", "#e0a800"),
         "acquired": Look("", "Imagery acquired", "#1668c7", fill="solid"),
         "areas": Look("", "Administrative area", "#4d5b69", line="dash"),
-        "estimates": Look("", "Area with an estimate", "#7a4a00", line="dash"),
-        "reconciled": Look("", "Place of a kiln in some inventory", "#5d7a00"),
-        "disagreement": Look("", "Cell with places of inventories", "#00796b"),
     }
     return _qml("", [alone[layer]], points)
 
@@ -100,7 +122,7 @@ def _dashed(look: Look) -> Look:
 
 
 def _qml(column: str, looks: Iterable[Look], points: bool) -> str:
-    """A categorised renderer by `column`, or a single symbol without one."""
+    """A categorised renderer by `column`, which may be an expression of QGIS, or a single symbol without one."""
     root = ET.Element("qgis", version="3.22.0", styleCategories="Symbology")
     kind = "categorizedSymbol" if column else "singleSymbol"
     renderer = ET.SubElement(root, "renderer-v2", type=kind, attr=column, symbollevels="0", enableorderby="0")

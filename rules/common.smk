@@ -107,8 +107,14 @@ def expected_jobs():
         *(["sources"] if settings.sources else []),
         *(["ground_reports"] if settings.ground_reports else []),
         *(["evaluate"] if settings.reference else []),
+        *(["reconcile"] if inventories_published() else []),
         "publish",
     ]
+    if estimates_published():
+        each += ("audit_units",)
+        each += () if settings.audit.answers else ("audit_imagery", "audit_detect")
+        once += ["audit_sample", "estimate_sample", "estimate"]
+        once += ["review_answers"] if settings.review.answers else []
     made = (
         {"landscape_scenes": 1, "landscape_imagery": 4, "landscape_truth": 1}
         if settings.landscape
@@ -158,12 +164,41 @@ UNPUBLISHED = {
     "reconcile": True,
     "imagery": {"budget", "requests_per_second"},
 }
-"""Parts of the configuration that no product depends on."""
+"""Parts of the configuration that no product depends on, but for those that `sure_sections` names."""
+
+
+def imagery_is_paid():
+    """Whether chips cost money."""
+    imagery = settings.imagery
+    return bool(imagery.price_per_km2 or imagery.price_per_1000_requests)
+
+
+def estimates_published():
+    """Whether the estimates are part of the products: people have answered, and nothing is bought for it unasked."""
+    if settings.estimate.publish is not None:
+        return settings.estimate.publish
+    return bool(
+        settings.estimate.answers and (settings.audit.answers or not imagery_is_paid())
+    )
+
+
+def inventories_published():
+    """Whether what other inventories have is part of the products."""
+    return bool(settings.inventories) and settings.reconcile.publish
+
+
+def sure_sections():
+    """Sections of the configuration that published estimates and inventories follow from."""
+    return {
+        *(("estimate", "audit", "review") if estimates_published() else ()),
+        *(("inventories", "reconcile") if inventories_published() else ()),
+    }
 
 
 def published_config():
     """The configuration as provenance tells it, with the calibration that was used."""
-    told = settings.model_dump(mode="json", exclude=UNPUBLISHED)
+    hidden = {name: UNPUBLISHED[name] for name in UNPUBLISHED.keys() - sure_sections()}
+    told = settings.model_dump(mode="json", exclude=hidden)
     told["atlas"]["calibration"] = calibration_file()
     return told
 
@@ -281,8 +316,7 @@ def provider_params():
 
 def asked_slowly():
     """1 where a tile service is asked or chips cost money: one job at a time keeps the rate and pays for nothing twice."""
-    paid = settings.imagery.price_per_km2 or settings.imagery.price_per_1000_requests
-    return int(settings.imagery.provider == "xyz" or bool(paid))
+    return int(settings.imagery.provider == "xyz" or imagery_is_paid())
 
 
 def earlier_kilns():
@@ -370,6 +404,8 @@ def paper_inputs():
         *impact_files(),
         *source_files(),
         *report_files(),
+        *(estimate_files() if estimates_published() else []),
+        *(inventory_files() if inventories_published() else []),
         *settings.map.files,
         *(settings.change.files if settings.change else []),
         *settings.imagery.files,

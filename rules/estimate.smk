@@ -1,4 +1,4 @@
-"""Estimate: how many kilns there are and how sure that is; what other inventories have. Only if asked for.
+"""Estimate: how many kilns there are and how sure that is; what other inventories have. If asked for, or published.
 
 Needs: the atlas; the sample of the audit (rules/audit.smk); config `estimate`, `areas`, `inventories`; what people filled
 in (`estimate.answers`, `audit.answers`, `review.answers`), as far as they did.
@@ -74,7 +74,7 @@ rule estimate:
         tiles=list(specs.values()),
         atlas=settings.atlas.model_dump(mode="json"),
         audit_answers=settings.audit.answers,
-        estimate=settings.estimate.model_dump(mode="json"),
+        estimate=settings.estimate.model_dump(mode="json", exclude={"publish"}),
         areas=settings.areas and settings.areas.model_dump(mode="json"),
         reference=settings.reference
         and {
@@ -113,7 +113,7 @@ if settings.inventories:
             inventories=[
                 inventory.model_dump(mode="json") for inventory in settings.inventories
             ],
-            reconcile=settings.reconcile.model_dump(mode="json"),
+            reconcile=settings.reconcile.model_dump(mode="json", exclude={"publish"}),
             areas=settings.areas and settings.areas.model_dump(mode="json"),
             content=content(*inventory_files()),
             code=code_of("reconcile_inventories"),

@@ -1,6 +1,7 @@
 """Publish: what people open.
 
-Needs: the atlas tables, what is told of the kilns, and the tiles' small pictures.
+Needs: the atlas tables, what is told of the kilns, and the tiles' small pictures; change, estimates and other inventories
+if the configuration has them (`estimates_published` says when).
 Makes: <results>/atlas/kilns.gpkg, .geoparquet and .csv, data_dictionary.csv, provenance.json, layers/ (vector tiles and
 GeoParquet by layer); <results>/stac/; <results>/site/ (the map); the same below <results>/public/ for everybody, coarse,
 if config `public` asks for it.
@@ -39,6 +40,10 @@ rule publish:
         sources=if_asked(settings.sources, "sources.parquet"),
         reports=if_asked(settings.ground_reports, "reports.parquet"),
         change=if_asked(settings.change, "change.parquet"),
+        estimates=if_asked(estimates_published(), "estimates.parquet"),
+        estimate=if_asked(estimates_published(), "estimate.json"),
+        reconciled=if_asked(inventories_published(), "reconciled.parquet"),
+        disagreement=if_asked(inventories_published(), "disagreement.parquet"),
         orders=planned_orders(),
         words=local_files(settings.map.files),
         models=[outside(settings.screen.model), outside(settings.detect.model)],

@@ -1,8 +1,10 @@
 """Write the GeoPackage, the GeoParquet, the map and their provenance."""
 
 from kilnscan.console import job
-from kilnscan.products import publish_atlas
+from kilnscan.products import MORE, TABLES, publish_atlas
 from kilnscan.store import open_store
+
+LISTS = ("scenes", "imagery", "quicklooks", "evaluation", "impact", "siting", "orders", "estimate", *MORE)
 
 
 def main(inputs: dict, outputs: dict, params: dict) -> None:
@@ -16,19 +18,6 @@ def _files(value: object) -> list[str]:
 
 if "snakemake" in globals():
     with job(snakemake):
-        lists = (
-            "scenes",
-            "imagery",
-            "quicklooks",
-            "evaluation",
-            "impact",
-            "siting",
-            "areas",
-            "sources",
-            "reports",
-            "change",
-            "orders",
-        )
-        inputs = {name: snakemake.input[name] for name in ("kilns", "candidates", "acquired", "coverage", "facts")}
-        inputs |= {name: _files(snakemake.input.get(name)) for name in lists}
+        inputs = {name: snakemake.input[name] for name in (*TABLES, "facts")}
+        inputs |= {name: _files(snakemake.input.get(name)) for name in LISTS}
         main(inputs, dict(snakemake.output), dict(snakemake.params))

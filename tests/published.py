@@ -6,7 +6,7 @@ import geopandas as gpd
 import pandas as pd
 from shapely import Point, box
 
-from kilnscan.dictionary import dictionary_of, read_dictionary
+from kilnscan.dictionary import dictionary_of, inventory_columns, read_dictionary
 from kilnscan.geopackage import KINDS
 from kilnscan.products import Edition, files_in
 
@@ -68,5 +68,6 @@ def edition(folder: Path, tables: dict[str, pd.DataFrame] | None = None, **chang
     """A full edition that goes to `folder`."""
     tables = layers() if tables is None else tables
     config = {"region": {"name": "demo", "title": "Demo"}}
-    told = {"meta": META, "config": config, "cards": {}, "scenes": [SCENE], "catalog": CATALOG} | changes
-    return Edition(files_in(folder), tables, dictionary=dictionary_of(tables), **told)
+    told = {"meta": META, "config": config, "cards": {}, "scenes": [SCENE], "catalog": CATALOG}
+    told["dictionary"] = dictionary_of(tables, inventory_columns(tables))
+    return Edition(files_in(folder), tables, **(told | changes))

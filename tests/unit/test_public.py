@@ -97,7 +97,7 @@ def test_a_column_that_tells_the_place_is_refused_when_the_region_file_is_read(c
 
 def test_layers_that_tell_places_are_left_out() -> None:
     public = public_edition(planted(), Public())
-    assert set(public) == {"kilns", "coverage", "areas", "sources", "siting"}
+    assert set(public) == {"kilns", "coverage", "areas", "estimates", "sources", "siting"}
     assert list(public["siting"].columns) == ["kiln", "rule", "status"]
     assert set(public["siting"]["kiln"]) == set(public["kilns"]["id"])
     assert "Hidden plant" not in set(public["sources"]["name"])

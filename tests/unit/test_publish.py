@@ -8,6 +8,7 @@ import threading
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import geopandas as gpd
@@ -22,7 +23,8 @@ from kilnscan import publish, serve
 from kilnscan.dictionary import dictionary_of
 from kilnscan.errors import KilnscanError, TableError
 from kilnscan.geopackage import KINDS, write_geopackage
-from kilnscan.products import write_edition
+from kilnscan.products import MORE, TABLES, read_tables, write_edition
+from kilnscan.public import INSIDE
 from kilnscan.publish import COLUMNS, _tippecanoe, write_csv, write_geoparquet, write_pmtiles
 from kilnscan.site import write_site
 from kilnscan.site_tables import script
@@ -129,11 +131,65 @@ def test_what_the_map_hands_out_has_no_report_order_or_closed_source(tmp_path: P
 
 def test_the_map_hands_out_the_geopackage_itself_where_all_of_it_is_for_everybody(tmp_path: Path) -> None:
     given = layers()
-    for name in ("reports", "orders"):
+    for name in INSIDE:
         given[name] = layer(name, 0)
     write_edition(edition(tmp_path, given))
     assert (tmp_path / "site/downloads/kilns.gpkg").read_bytes() == (tmp_path / "atlas/kilns.gpkg").read_bytes()
     assert not (tmp_path / "site/downloads/kilns-open.gpkg").exists()
+
+
+def compared() -> dict[str, pd.DataFrame]:
+    """All layers, with the columns of an inventory of others."""
+    given = layers()
+    given["reconciled"] = given["reconciled"].assign(in_kilnscan=True, in_apad=[True, False, True], id_apad="Secret 7")
+    given["disagreement"] = given["disagreement"].assign(apad_kilns=[3, 1, 4], kilnscan_kilns=2)
+    return given
+
+
+def test_change_estimates_and_inventories_come_in_every_format(tmp_path: Path) -> None:
+    given = compared()
+    write_edition(edition(tmp_path, given))
+    record = json.loads((tmp_path / "stac/demo.json").read_text())["assets"]
+    for name in ("change", "estimates", "reconciled", "disagreement"):
+        written = gpd.read_parquet(tmp_path / f"atlas/layers/{name}.geoparquet")
+        assert list(written.columns) == list(given[name].columns)
+        text = pd.read_csv(tmp_path / f"atlas/layers/{name}.csv")
+        assert len(text) == 3
+        assert ("wkt" in text.columns) == (name != "estimates")
+        assert {name, f"{name}-csv", f"{name}-tiles"} <= set(record)
+        assert len(pyogrio.read_dataframe(tmp_path / "atlas/kilns.gpkg", layer=name)) == 3
+    told = pd.read_csv(tmp_path / "atlas/data_dictionary.csv")
+    assert {"in_apad", "id_apad", "apad_kilns", "kilns_low"} <= set(told["column"])
+
+
+def test_rows_of_other_inventories_stay_inside_and_cells_do_not_count_them_one_by_one(tmp_path: Path) -> None:
+    given = compared()
+    write_edition(edition(tmp_path, given))
+    handed = tmp_path / "site/downloads/kilns-open.gpkg"
+    names = {name for name, _ in pyogrio.list_layers(handed)}
+    assert "reconciled" not in names and {"change", "estimates", "disagreement"} <= names
+    cells = pyogrio.read_dataframe(handed, layer="disagreement")
+    assert set(cells.columns) == set(given["disagreement"].columns) - {"apad_kilns", "kilnscan_kilns"}
+    described = pyogrio.read_dataframe(handed, layer="data_dictionary")
+    assert not described["column"].str.contains("apad").any()
+    assert b"Secret 7" not in b"".join(bytes_of(tmp_path / "site").values())
+
+
+def test_tables_are_read_where_the_region_has_them(tmp_path: Path) -> None:
+    inputs: dict[str, Any] = {}
+    for name in (*TABLES, *MORE):
+        layer(name).to_parquet(tmp_path / f"{name}.parquet")
+        inputs[name] = str(tmp_path / f"{name}.parquet") if name in TABLES else []
+    assert set(read_tables(inputs)) == set(TABLES)
+    inputs |= {name: [str(tmp_path / f"{name}.parquet")] for name in ("estimates", "reconciled", "change")}
+    assert set(read_tables(inputs)) == {*TABLES, "estimates", "reconciled", "change"}
+
+
+def test_places_of_inventories_are_styled_by_who_has_them() -> None:
+    root = ET.fromstring(style_of("reconciled", layer("reconciled"), points=True).partition("\n")[2])  # noqa: S314
+    values = {one.get("value") for one in root.iter("category")}
+    assert values == {"both", "ours", "theirs"}
+    assert all(f"'{value}'" in root.find("renderer-v2").get("attr") for value in values)
 
 
 @pytest.mark.parametrize("rows", [0, 3])
