@@ -18,7 +18,7 @@ import yaml
 RESULTS = Path("results/demo")
 NAMED = {"instance": "c7g.2xlarge", "grid": "us-west-2"}
 ATLAS = ("tiles", "choose_scenes", "screen", "candidates", "imagery", "detect", "atlas", "impact", "sources",
-         "evaluate", "publish")  # fmt: skip
+         "ground_reports", "evaluate", "publish")  # fmt: skip
 """What the demo's atlas needs; `plan_orders` is besides."""
 
 

@@ -81,7 +81,7 @@ def detection_everywhere(run: Run) -> dict[str, Any]:
     naive, funnel = everywhere * sum(each), run.cpu_s(*FUNNEL)
     return _row(
         "detection everywhere", lasting(naive / 3600, "CPU"), lasting(funnel / 3600, "CPU"), "CPU s", naive, funnel,
-        "no screen, every window as slow as those around candidates: more than it would really take",
+        "no screen, every window as slow as those around candidates: likely more than it would take",
         f"{everywhere:,.0f} chips of {CHIP_M:g} m at {each[0]:.4f} and as many windows at {each[1]:.4f} CPU s, as "
         f"measured around candidates, where windows take longest; without a screen. This run: {', '.join(FUNNEL)}",
     )  # fmt: skip

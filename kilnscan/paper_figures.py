@@ -39,6 +39,11 @@ def figures_of(
     return figures
 
 
+def literal(text: str) -> str:
+    """Text from data that matplotlib shows as it is: a `$` would begin a formula, a first `_` keep it from legends."""
+    return (f" {text}" if text.startswith("_") else text).replace("$", r"\$")
+
+
 def _svg(draw: Draw, size: tuple[float, float]) -> bytes:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
@@ -57,7 +62,8 @@ def _map(kilns: gpd.GeoDataFrame, acquired: gpd.GeoDataFrame, coverage: gpd.GeoD
             bought.plot(ax=axes, color="#a9c4d8", linewidth=0)
         for name, group in kilns.groupby("type", sort=True):
             colour = TYPES[str(name)][1] if name in TYPES else INK
-            axes.scatter(group["lon"], group["lat"], s=9, color=colour, label=f"{name} ({len(group)})", zorder=3)
+            label = f"{literal(str(name))} ({len(group)})"
+            axes.scatter(group["lon"], group["lat"], s=9, color=colour, label=label, zorder=3)
         if len(kilns):
             axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="kilns")
         axes.set_xlabel("longitude, degrees")
@@ -87,7 +93,7 @@ def _accuracy(table: pd.DataFrame) -> Draw:
     rows = table.iloc[::-1]
 
     def draw(axes: Axes) -> None:
-        _ranges(axes, rows, "value", [f"{row.measure} (n = {row.of})" for row in rows.itertuples()])
+        _ranges(axes, rows, "value", [f"{literal(row.measure)} (n = {row.of})" for row in rows.itertuples()])
         axes.set_xlabel("share, with 95 % interval")
         axes.set_xlim(min(0.9, float(rows["low"].min())) - 0.02, 1.01)
 
@@ -98,7 +104,7 @@ def _emissions(table: pd.DataFrame) -> Draw:
     rows = table.iloc[::-1]
 
     def draw(axes: Axes) -> None:
-        _ranges(axes, rows, "t_a_year", [NAMES.get(name, name) for name in rows["pollutant"]])
+        _ranges(axes, rows, "t_a_year", [NAMES.get(name) or literal(name) for name in rows["pollutant"]])
         axes.set_xscale("log")
         axes.set_xlabel("tonnes a year, median and 95 % range")
 

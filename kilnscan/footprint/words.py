@@ -152,7 +152,8 @@ def _naive(rows: list[dict[str, Any]]) -> str:
 def _per_unit(report: dict[str, Any]) -> str:
     rows = [(f"per {unit['unit']}", watt_hours(unit["kwh"]), span(unit["co2e_g"]), span(unit["money"]))
             for unit in report["units"]]  # fmt: skip
-    return align([("", "Wh", "g CO2e", report["currency"]), *rows]) if rows else ""
+    alone = f"{report['named']} alone" if report["besides"]["jobs"] else ""
+    return align([(alone, "Wh", "g CO2e", report["currency"]), *rows]) if rows else ""
 
 
 def _elsewhere(report: dict[str, Any]) -> str:

@@ -109,7 +109,7 @@ def test_detection_everywhere_follows_from_the_time_of_one_window_and_one_chip()
     naive = 1000 * (15 / 100 + 30 / 50)  # 25.6 km2 are a thousand chips
     assert row["values"] == pytest.approx([naive, 150 + 15 + 30]) and row["unit"] == "CPU s"
     assert (row["naive"], row["run"]) == ("12.50 CPU min", "195 CPU s")
-    assert row["basis"] == "no screen, every window as slow as those around candidates: more than it would really take"
+    assert row["basis"] == "no screen, every window as slow as those around candidates: likely more than it would take"
 
 
 def test_one_kind_of_machine_is_the_cheapest_that_the_widest_job_fits_on():

@@ -285,6 +285,7 @@ def test_every_form_of_the_report_shows_both():
     report = make_report(OWN + SIDE, FACTS, THERE, More(products="the atlas", units={"kiln": 3}))
     lines = [line.split("  ")[0] for line in table_words(report).splitlines()[2:8]]
     assert lines == ["", "screen", "the atlas", "paper", "besides", "all"]
+    assert "\nthe atlas alone " in table_words(report)
     assert "For each unit of work, the atlas alone" in (html := page(report)) and html.count("class=sum") == 3
     rows = {(row["part"], row["name"]): row for row in csv.DictReader(io.StringIO(table_csv(report)))}
     assert rows["products", "the atlas"]["jobs"] == rows["besides", ""]["jobs"] == "1"

@@ -14,6 +14,7 @@ from kilnscan.config_impact import Public
 from kilnscan.crate import METADATA, WORKFLOW
 from kilnscan.errors import ConfigError
 from kilnscan.paper import read_told, write_values
+from kilnscan.paper_figures import figures_of
 from kilnscan.paper_inputs import check_frozen, inputs_of
 from kilnscan.paper_numbers import interval, loose_numbers, number, percent
 from kilnscan.paper_page import as_page
@@ -82,6 +83,27 @@ def test_the_paper_for_everybody_tells_no_more_than_the_public_edition(tmp_path)
     assert told["impact"]["people"]["people_1km"] == 17_936
     few = json.loads(written(tmp_path, told=told, public=Public())["values.json"])
     assert few["impact"]["people"]["people_1km"] is None
+
+
+DOLLAR = 'id="DejaVuSans-7"'
+"""The glyph of a dollar sign, which a formula does not draw."""
+
+
+@pytest.mark.parametrize("kind", ["$10 kiln", "a $x^2$ b", r"$\frac$", r"\$", "_hidden", "$"])
+def test_a_type_in_a_legend_is_no_formula(kind):
+    tables = layers(1)
+    kilns = tables["kilns"].assign(type=[kind])
+    told = {"coverage": {"area_km2": 9.0, "acquired_km2": 3.0, "boxes_km2": 1.0}}
+    drawn = figures_of(kilns, tables["acquired"], tables["coverage"], {}, told)["map"].decode()
+    assert f"{kind} (1) -->" in drawn and (DOLLAR in drawn) == ("$" in kind)
+
+
+def test_a_pollutant_of_a_stranger_is_no_formula_and_ours_have_their_subscripts():
+    rows = pd.DataFrame({"pollutant": ["co2", r"$\frac$"], "t_a_year": 2.0, "low": 1.0, "high": 3.0})
+    tables, told = layers(1), {"coverage": {"area_km2": 9.0, "acquired_km2": 3.0, "boxes_km2": 1.0}}
+    shown = [tables[name] for name in ("kilns", "acquired", "coverage")]
+    drawn = figures_of(*shown, {"emissions": rows}, told)["emissions"].decode()
+    assert DOLLAR in drawn and r"<!-- CO$_2$ -->" in drawn
 
 
 @pytest.mark.parametrize("name", ["atlas", "impact", "my-costs", "2024"])
