@@ -13,7 +13,7 @@ import pandas as pd
 from kilnscan.audit import LEAST, luck
 from kilnscan.config_sure import Estimate
 from kilnscan.corrections import BOX, KILN, answering, near
-from kilnscan.estimate import ACQUIRED, REVIEWED
+from kilnscan.estimate import REVIEWED
 from kilnscan.grid import transformer
 from kilnscan.lattice import chip_holding
 from kilnscan.review_marks import NOT_KILN, UNSURE
@@ -43,11 +43,10 @@ def chips_of_places(lon: np.ndarray, lat: np.ndarray, epsg: np.ndarray) -> list[
     return chips
 
 
-def land_strata(units: pd.DataFrame, kilns: list[tuple], doubted: list[tuple]) -> np.ndarray:
-    """The stratum of each acquired chip (epsg, i, j); `kilns` are chips that hold one, `doubted` with a fainter box."""
-    with_kiln, with_box = set(kilns), set(doubted)
+def land_strata(units: pd.DataFrame, holding: dict[tuple[int, int, int], str]) -> np.ndarray:
+    """The stratum of each acquired chip (epsg, i, j); `holding` tells those of chips that hold a kiln or a box."""
     places = units[["epsg", "i", "j"]].itertuples(index=False, name=None)
-    return np.array([HELD if p in with_kiln else DOUBTED if p in with_box else EMPTY for p in places], dtype=object)
+    return np.array([holding.get(place, EMPTY) for place in places], dtype=object)
 
 
 def draw_kilns(kilns: pd.DataFrame, stratum: np.ndarray, size: int, seed: int) -> dict[str, str]:
@@ -58,7 +57,7 @@ def draw_kilns(kilns: pd.DataFrame, stratum: np.ndarray, size: int, seed: int) -
 
 
 def draw_land(units: pd.DataFrame, stratum: np.ndarray, size: int, seed: int) -> pd.DataFrame:
-    """Acquired chips drawn: rows of `units` with their `stratum`, sorted by place."""
+    """Acquired chips drawn: rows of `units` (epsg, i, j) with their `stratum`, sorted by place."""
     lots = luck(*(units[name].to_numpy() for name in ("epsg", "i", "j")), seed)
     chosen = _drawn(stratum, lots, size, EXPECTED) if size else np.empty(0, int)
     drawn = units.iloc[chosen].assign(stratum=stratum[chosen])
@@ -111,15 +110,14 @@ def with_answers(
 
 
 def draw_sample(
-    kilns: gpd.GeoDataFrame, units: pd.DataFrame, strata: pd.DataFrame, min_score: float, settings: Estimate
+    kilns: gpd.GeoDataFrame, acquired: pd.DataFrame, min_score: float, settings: Estimate
 ) -> dict[str, Any]:
     """What is asked of people, as JSON: `kilns` of the atlas with their strata, and chips of acquired `land`.
 
-    `units` are all chips, `strata` their kind and stratum (kilnscan.estimate_frame).
+    `acquired` are all acquired chips: epsg, i, j, stratum.
     """
     chosen = draw_kilns(kilns, kiln_strata(kilns["score"].to_numpy(), min_score), settings.kilns, settings.seed)
-    acquired = (strata["kind"] == ACQUIRED).to_numpy()
-    land = draw_land(units[acquired], strata["stratum"].to_numpy(object)[acquired], settings.land, settings.seed)
+    land = draw_land(acquired, acquired["stratum"].to_numpy(object), settings.land, settings.seed)
     return {"kilns": chosen, "land": land[["epsg", "i", "j", "stratum"]].to_dict("records")}
 
 

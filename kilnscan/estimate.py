@@ -20,7 +20,7 @@ KILNS, ACQUIRED, REJECTED = "kilns", "acquired", "rejected"
 """Kinds of strata: kilns of the atlas, chips that were acquired, chips that the screen rejected."""
 REVIEWED = "answered in a review"
 """Stratum of the kilns that reviews speak of, which did not draw them by lot: all of it is known."""
-FRAME = ("kind", "stratum", "found")
+SUMS = ("size", "looked", "total", "squares")
 SAMPLE, PARTLY, MODEL, NONE = "sample", "partly model", "model", "none"
 """What an estimate rests on: its own sample; in part or wholly on the rates of the whole region; nothing."""
 FEW, ENOUGH, ALL = "few", "enough", "all"
@@ -75,18 +75,27 @@ NOTHING = Count(0.0, 0.0, 0.0, SAMPLE)
 UNKNOWN = Count(None, 0.0, np.inf, NONE)
 
 
+def tally(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """A row for the units that are alike in every column of `by`, sorted: `by`, and the `SUMS` of a `Part`.
+
+    `frame` has a row per unit with `found`, the kilns in it, NaN where nobody looked; or it is a tally itself. Of tens
+    of millions of units in a country there are some thousand sorts.
+    """
+    if "found" in frame:
+        found = frame["found"]
+        sums = {"size": 1, "looked": found.notna().astype("int64"), "total": found.fillna(0).astype("int64")}
+        frame = frame[by].assign(**sums, squares=sums["total"] ** 2)
+    return frame.groupby(by, observed=True, sort=True, as_index=False)[list(SUMS)].sum()
+
+
 def parts_of(frame: pd.DataFrame, by: str | None = None) -> dict[Any, list[Part]]:
     """Parts of each value of the column `by` (or of everything, under ""), in a fixed order.
 
-    `frame` has a row per unit: kind, stratum, and `found`: kilns in it, NaN where nobody looked.
+    `frame` has the columns kind and stratum, and a row per unit, or is a `tally`.
     """
     keys = [by, "kind", "stratum"] if by else ["kind", "stratum"]
-    given = frame[[*keys, "found"]].assign(squares=frame["found"] ** 2)
-    sums = given.groupby(keys, observed=True, sort=True).agg(
-        size=("squares", "size"), looked=("found", "count"), total=("found", "sum"), squares=("squares", "sum")
-    )
     parts: dict[Any, list[Part]] = {}
-    for row in sums.reset_index().itertuples(index=False):
+    for row in tally(frame, keys).itertuples(index=False):
         part = Part(row.kind, str(row.stratum), int(row.size), int(row.looked), int(row.total), int(row.squares))
         parts.setdefault(getattr(row, by) if by else "", []).append(part)
     return parts
@@ -209,5 +218,5 @@ def _pooled(parts: list[Part]) -> list[Part]:
     if all(part.looked for part in parts):
         return parts
     known, drawn = ([part for part in parts if (part.stratum == REVIEWED) is reviewed] for reviewed in (True, False))
-    sums = [sum(getattr(part, name) for part in drawn) for name in ("size", "looked", "total", "squares")]
+    sums = [sum(getattr(part, name) for part in drawn) for name in SUMS]
     return [*known, Part(parts[0].kind, "all", *sums)]

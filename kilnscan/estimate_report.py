@@ -1,5 +1,6 @@
 """From the workflow's files to the estimate: one table of areas, and one record with everything else."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import geopandas as gpd
@@ -13,8 +14,16 @@ from kilnscan.check_sample import answers_needed, judged
 from kilnscan.config_impact import Areas
 from kilnscan.config_sure import Estimate, LandCover
 from kilnscan.corrections import read_decisions
-from kilnscan.estimate import KILNS, MODEL, PARTLY, borrow, estimate, groups, parts_of
-from kilnscan.estimate_frame import atlas_units, chip_strata, company_of, frame_of, owned_units, seasons
+from kilnscan.estimate import KILNS, MODEL, PARTLY, borrow, estimate, groups, parts_of, tally
+from kilnscan.estimate_frame import (
+    atlas_units,
+    company_of,
+    held_chips,
+    land_units,
+    owned_units,
+    seasons,
+    with_strata,
+)  # fmt: skip
 from kilnscan.evaluate import match, share
 from kilnscan.files import read_json
 from kilnscan.grid import Tile
@@ -42,10 +51,11 @@ def report(inputs: dict[str, Any], params: dict[str, Any]) -> tuple[gpd.GeoDataF
     areas = (
         read_areas(Areas.model_validate(params["areas"]))[0] if params["areas"] else _region(coverage, params["name"])
     )
-    frame, together, by_whom = _frame(inputs, params, kilns, tiles)
     labels = Labels(areas, coverage, settings.land_cover)
-    frame = frame.assign(**labels(frame["lon"].to_numpy(), frame["lat"].to_numpy(), frame["tile"].to_numpy()))
-    parts = parts_of(frame)[""]
+    keys = ["kind", "stratum", "type", *labels.names]
+    frame = tally(pd.concat([tally(labels.put_on(some), keys) for some in _units(inputs, params, kilns, tiles)]), keys)
+    parts, together = parts_of(frame).get("", []), company_of(kilns, {tile.id: tile.epsg for tile in tiles})
+    by_whom = "person" if params["audit_answers"] else "detector"
     by = {
         name: groups(frame[frame[name] != ""], name, settings.least, settings.few, together)
         for name in labels.names
@@ -68,14 +78,12 @@ def report(inputs: dict[str, Any], params: dict[str, Any]) -> tuple[gpd.GeoDataF
     return table, record
 
 
-def _frame(
+def _units(
     inputs: dict[str, Any], params: dict[str, Any], kilns: gpd.GeoDataFrame, tiles: list[Tile]
-) -> tuple[pd.DataFrame, float, str]:
-    """Units with what was found, how much kilns stand together, and who looked at rejected land."""
+) -> Iterator[pd.DataFrame]:
+    """Units with what was found in them: those of the atlas, then land, some tiles at a time."""
     drawn, sample = read_json(inputs["sample"]), read_json(inputs["check"])
     epsg = {tile.id: tile.epsg for tile in tiles}
-    units = owned_units(dict(zip(epsg, inputs["units"], strict=True)))
-    strata = chip_strata(units, drawn["threshold"], kilns, read_table(inputs["boxes"]), epsg)
     audited = sample_counts(
         drawn["chips"], inputs["detections"], inputs["imagery"], params["atlas"], params["audit_answers"]
     )
@@ -87,9 +95,10 @@ def _frame(
     looked |= {(c["epsg"], c["i"], c["j"]): said[f"{c['epsg']}_{c['i']}_{c['j']}"] for c in sample["land"]}
     decisions = read_decisions(inputs["decisions"][0]) if inputs["decisions"] else None
     own = {name: said[name] for name in sample["kilns"]}
-    atlas = atlas_units(kilns, params["atlas"]["min_score"], own, judged(kilns, decisions))
-    by_whom = "person" if params["audit_answers"] else "detector"
-    return frame_of(atlas, units, strata, looked), company_of(kilns, epsg), by_whom
+    yield atlas_units(kilns, params["atlas"]["min_score"], own, judged(kilns, decisions))
+    held = held_chips(kilns, read_table(inputs["boxes"]), epsg)
+    for units in owned_units(dict(zip(epsg, inputs["units"], strict=True))):
+        yield land_units(with_strata(units, drawn["threshold"], held), looked)
 
 
 def _region(coverage: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
@@ -110,6 +119,10 @@ class Labels:
         states = np.append(self.areas["state"].to_numpy(object), "")
         told = {"at": at, "state": states[at], "season": pd.Series(tile, dtype=object).map(self.season).fillna("")}
         return told | ({"land_cover": cover_at(lon, lat, self.cover)} if self.cover else {})
+
+    def put_on(self, units: pd.DataFrame) -> pd.DataFrame:
+        """Units (lon, lat, tile) with these columns."""
+        return units.assign(**self(*(units[name].to_numpy() for name in ("lon", "lat", "tile"))))
 
 
 def _areas(areas: gpd.GeoDataFrame, frame: pd.DataFrame, whole: list, least: int, together: float) -> gpd.GeoDataFrame:

@@ -4,6 +4,7 @@ import numpy as np
 import rasterio
 import shapely
 from rasterio.errors import RasterioError
+from rasterio.windows import Window
 
 from kilnscan.config_sure import LandCover
 from kilnscan.errors import VectorError
@@ -13,7 +14,7 @@ from kilnscan.tables import read_vector
 
 UNKNOWN = "unknown"
 RASTERS = (".tif", ".tiff", ".vrt", ".img")
-BATCH = 100_000
+BLOCK = 512  # pixels wide and high: what is read at a time
 
 
 def cover_at(lon: np.ndarray, lat: np.ndarray, config: LandCover) -> np.ndarray:
@@ -41,14 +42,26 @@ def _of_raster(lon: np.ndarray, lat: np.ndarray, path: str, config: LandCover) -
             x, y = transformer(4326, epsg).transform(lon, lat)
             column, row = (np.floor(part) for part in ~source.transform @ (np.asarray(x), np.asarray(y)))
             inside = np.flatnonzero((column >= 0) & (row >= 0) & (column < source.width) & (row < source.height))
-            for some in np.array_split(inside, max(len(inside) // BATCH, 1)):
-                places = zip(np.asarray(x)[some], np.asarray(y)[some], strict=True)
-                values = np.array([int(value[0]) for value in source.sample(places, indexes=1)], dtype=np.int64)
-                told = [config.classes.get(value, str(value)) for value in values.tolist()]
-                names[some] = np.where(values == (source.nodata if source.nodata is not None else -1), UNKNOWN, told)
+            values = _values(source, row[inside].astype(int), column[inside].astype(int))
+            numbers, which = np.unique(values, return_inverse=True)
+            told = [config.classes.get(number, str(number)) for number in numbers.tolist()]
+            known = [UNKNOWN if number == source.nodata else name for number, name in zip(numbers, told, strict=True)]
+            names[inside] = np.array([*known, UNKNOWN], dtype=object)[which]
     except RasterioError as error:
         raise VectorError(f"The land cover {path} cannot be read ({error}): save it as GeoTIFF.") from error
     return names
+
+
+def _values(source: rasterio.DatasetReader, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """Pixels (n,) of the first band: each block that holds any is read once, not once for each of its pixels."""
+    values = np.empty(len(row), np.int64)
+    block = row // BLOCK * (source.width // BLOCK + 1) + column // BLOCK
+    order = np.argsort(block, kind="stable")
+    for some in np.split(order, np.flatnonzero(np.diff(block[order])) + 1) if len(order) else []:
+        top, left = row[some[0]] // BLOCK * BLOCK, column[some[0]] // BLOCK * BLOCK
+        window = Window(left, top, min(BLOCK, source.width - left), min(BLOCK, source.height - top))
+        values[some] = source.read(1, window=window)[row[some] - top, column[some] - left]
+    return values
 
 
 def _of_polygons(lon: np.ndarray, lat: np.ndarray, path: str, config: LandCover) -> np.ndarray:

@@ -41,9 +41,18 @@ from kilnscan.estimate import (
     estimate,
     groups,
     parts_of,
+    tally,
     total,
 )  # fmt: skip
-from kilnscan.estimate_frame import chip_strata, company_of, frame_of, owned_units, seasons
+from kilnscan.estimate_frame import (
+    acquired_units,
+    company_of,
+    held_chips,
+    land_units,
+    owned_units,
+    seasons,
+    with_strata,
+)  # fmt: skip
 from kilnscan.estimate_report import in_words
 from kilnscan.land_cover import cover_at
 from kilnscan.review_marks import Window
@@ -235,7 +244,7 @@ def test_kilns_are_drawn_by_lot_whatever_their_order():
 def test_acquired_land_is_drawn_more_densely_where_kilns_are_likelier():
     units = pd.DataFrame({"epsg": EPSG, "i": np.arange(1000), "j": 5, "tile": "T"})
     chips = [(EPSG, i, 5) for i in range(1000)]
-    stratum = land_strata(units, chips[:50], chips[40:140])
+    stratum = land_strata(units, dict.fromkeys(chips[40:140], DOUBTED) | dict.fromkeys(chips[:50], HELD))
     assert pd.Series(stratum).value_counts().to_dict() == {EMPTY: 860, DOUBTED: 90, HELD: 50}
     drawn = draw_land(units, stratum, 100, 0)["stratum"].value_counts()
     assert drawn[DOUBTED] / 90 > drawn[EMPTY] / 860
@@ -303,26 +312,40 @@ def test_a_group_without_a_sample_of_a_stratum_does_not_take_reviewed_kilns_for_
 def test_every_chip_has_a_stratum_and_the_tile_that_owns_it(tmp_path: Path):
     columns = {"epsg": EPSG, "j": 19_500, "score": [0.0, 0.1, 0.9, 0.9], "hint": [0, 0.5, 0.9, 0.9]}
     one = pd.DataFrame({**columns, "i": [4400, 4401, 4402, 4403], "own": [True, True, True, False]})
-    two = one.assign(own=[False, False, False, True], score=[0.0, 0.0, 0.0, 0.9])
+    two = one.assign(own=[False, False, False, True], score=[0.0, 0.0, 0.0, 0.2])
     for name, table in (("one", one), ("two", two)):
         table.to_parquet(tmp_path / f"{name}.parquet")
-    units = owned_units({name: str(tmp_path / f"{name}.parquet") for name in ("one", "two")})
+    paths = {name: str(tmp_path / f"{name}.parquet") for name in ("one", "two")}
+    (units,) = owned_units(paths)
     assert units["tile"].tolist() == ["one", "one", "one", "two"]
+    assert units["score"].tolist() == [0, 0.1, 0.9, 0.9]
+    assert [table["tile"].unique().tolist() for table in owned_units(paths, most=2)] == [["one"], ["two"]]
     middle = Window(EPSG, 4402, 19_500).middle.centroid
     own = gpd.GeoDataFrame(
         {"lon": [middle.x + 0.0001], "lat": [middle.y + 0.0001], "tile": "one"}, geometry=[middle], crs=4326
     )
     boxes = own.rename(columns={"tile": "owner"}).assign(keeper=True, kiln="x")
-    strata = chip_strata(units, 0.5, own, boxes, {"one": EPSG, "two": EPSG})
-    assert strata["kind"].tolist() == [REJECTED, REJECTED, ACQUIRED, ACQUIRED]
-    assert strata["stratum"].tolist()[2:] == [HELD, EMPTY]
+    held = held_chips(own, boxes, {"one": EPSG, "two": EPSG})
+    chips = with_strata(units, 0.5, held)
+    assert chips["kind"].tolist() == [REJECTED, REJECTED, ACQUIRED, ACQUIRED]
+    assert chips["stratum"].tolist()[2:] == [HELD, EMPTY]
+    assert acquired_units(paths, 0.5, held)["i"].tolist() == [4402, 4403]
     assert company_of(own, {"one": EPSG}) == company_of(own[:0], {}) == 1
-    atlas = own.assign(type="FCBK", stratum="s", found=1.0)
-    table = frame_of(atlas, units, strata, {(EPSG, 4400, 19_500): 2, (EPSG, 4401, 19_500): None})
-    assert table["kind"].tolist() == [KILNS, REJECTED, REJECTED, ACQUIRED, ACQUIRED]
-    assert table["found"].tolist()[:2] == [1, 2]
-    assert table["found"].isna().sum() == 3
-    assert np.allclose(table["lat"], middle.y, atol=0.01)
+    land_ = land_units(chips, {(EPSG, 4400, 19_500): 2, (EPSG, 4401, 19_500): None})
+    assert land_["found"][0] == 2
+    assert land_["found"].isna().sum() == 3
+    assert np.allclose(land_["lat"], middle.y, atol=0.01)
+
+
+def test_a_tally_of_tallies_is_that_of_all_units():
+    units = frame((REJECTED, "a", 900, [0, 2] * 40, "x"), (REJECTED, "a", 100, [0] * 3, "y"), (KILNS, "b", 4, [1], "x"))
+    keys = ["kind", "stratum", "at"]
+    some = [tally(units[units.index % 3 == part], keys) for part in range(3)]
+    whole = tally(pd.concat(some), keys)
+    pd.testing.assert_frame_equal(whole, tally(units, keys))
+    assert parts_of(whole, "at") == parts_of(units, "at")
+    assert parts_of(whole)[""] == parts_of(units)[""]
+    assert parts_of(units[:0]) == {}
 
 
 def test_seasons_are_the_quarters_of_most_scenes():
@@ -359,6 +382,18 @@ def test_land_cover_comes_from_rasters_and_polygons(tmp_path: Path):
     (tmp_path / "bad.tif").write_text("no raster")
     with pytest.raises(VectorError, match="cannot be read"):
         cover_at(lon, lat, LandCover(path=str(tmp_path / "bad.tif")))
+
+
+def test_land_cover_is_read_wherever_places_lie_in_a_raster_of_many_blocks(tmp_path: Path):
+    pixels = np.random.default_rng(0).integers(1, 90, (700, 1100)).astype(np.uint8)
+    profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "height": 700, "width": 1100, "crs": "EPSG:4326"}
+    with rasterio.open(tmp_path / "cover.tif", "w", transform=Affine(0.01, 0, 77, 0, -0.01, 29), **profile) as target:
+        target.write(pixels, 1)
+    row, column = np.random.default_rng(1).integers(0, [[700], [1100]], (2, 500))
+    row[:2], column[:2] = (0, 699), (0, 1099)
+    lon, lat = 77 + 0.01 * (column + 0.5), 29 - 0.01 * (row + 0.5)
+    told = cover_at(lon, lat, LandCover(path=str(tmp_path / "cover.tif")))
+    assert told.tolist() == [str(value) for value in pixels[row, column]]
 
 
 @pytest.mark.parametrize(
