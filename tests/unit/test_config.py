@@ -60,7 +60,7 @@ def test_the_smallest_region_file_runs_on_the_models_for_real_rgb():
         ({"ground_reports": [{"path": "a.csv", "review": "x/../results/a/reports/b.csv"}]}, "copy it out"),
         ({"areas": {"path": "a", "name": "b", "tables": [{"path": "c", "columns": {"kilns": "d"}}]}}, "has itself"),
         ({"map": {"earlier": {"path": "a.tif", "date": "2018", "licence": "CC0"}}}, "earlier.attribution` is missing"),
-        ({"map": {"language": "bengali"}}, "language`: 'bengali' is no code of a language; kilnscan has bn, en, hi, ur"),
+        ({"map": {"language": "bengali"}}, "'bengali' is no code of a language; kilnscan has bn, en, hi, ur"),
         ({"map": {"languages": ["en", "ta\n"]}}, r"`map.languages.1`: 'ta\\n' is no code of a language"),
         ({"map": {"dictionaries": {"EN": "a.json"}}}, "'EN' is no code of a language"),
         ({"region": {"name": "My Place"}}, "use letters, digits, - and _ only"),
