@@ -12,8 +12,8 @@ from kilnscan.errors import VectorError
 from kilnscan.source_cells import harmless, number
 from kilnscan.source_files import SourceTable, read_source_table
 
-MOST_SAID = 20
-"""Sentences on one table; the others are counted."""
+MOST_SAID, EXAMPLES = 20, 3
+"""Sentences on one table, the others are counted; names of each side of a table that matches nothing."""
 _ACCENTS = range(0x300, 0x370)
 
 
@@ -22,8 +22,8 @@ def read_tables(
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Columns (by row of `areas`; NaN where nothing is told) of users' tables, and sentences on what was left out.
 
-    Of `areas` (area, state) those in `wanted` (rows) ought to have a line. Raises VectorError if a table cannot be read
-    or lacks a column.
+    Of `areas` (area, state) those in `wanted` (rows) ought to have a line. Raises VectorError if a table cannot be read,
+    lacks a column, or has no line for any area.
     """
     columns: dict[str, np.ndarray] = {}
     said: list[str] = []
@@ -98,10 +98,31 @@ def _read_table(given: AreaTable, areas: pd.DataFrame, wanted: np.ndarray) -> tu
             for ours, theirs in given.columns.items():
                 columns[ours][at[0]], problem = _value(row.cells[place[theirs]])
                 said += [f"{where}: {theirs!r}: {problem}; it is left out."] if problem else []
+    if not found:
+        raise VectorError(_stranger(given, table, place, areas.iloc[[*wanted, *range(len(areas))]]))
     missing = len(wanted) - len(found & {*wanted.tolist()})
     if missing:
         said.insert(0, f"{given.path}: {missing} of {len(wanted)} areas have no line.")
     return columns, said
+
+
+def _stranger(given: AreaTable, table: SourceTable, place: dict[str, int], areas: pd.DataFrame) -> str:
+    """What to say of a table without a line for any of `areas`."""
+    keys = [given.name, *([given.parent] if given.parent else [])]
+    theirs = [[row.cells[place[name]] for name in keys] for row in table.rows if not row.problem]
+    ours = areas[["area", "state"][: len(keys)]].to_numpy(object).tolist()
+    has = _examples(theirs) or f"empty ({table.rows[0].problem or 'line 2'})"
+    return (
+        f"The table {given.path} has no line for any area: its {' and '.join(map(repr, keys))} are {has}, the areas are "
+        f"{_examples(ours)}. Check `name` and `parent` in `areas.tables` against those of `areas`."
+    )
+
+
+def _examples(names: list[list[str]]) -> str:
+    """The first names, each once, with the state in brackets where there is one."""
+    said = dict.fromkeys(tuple(harmless(part.strip(), 60) for part in name) for name in names if name[0].strip())
+    words = [repr(name) + "".join(f" ({part})" for part in state) for name, *state in said]
+    return ", ".join(words[:EXAMPLES]) + (" and others" if len(words) > EXAMPLES else "")
 
 
 def _value(cell: str) -> tuple[float, str]:

@@ -6,14 +6,27 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from kilnscan.config_parts import Day, Name, Paths, Section, files_named, is_remote
 from kilnscan.dictionary import read_dictionary
-from kilnscan.shipped import ShippedPath
+from kilnscan.shipped import ROOT, ShippedPath
 
 Column = Annotated[str, Field(min_length=1, max_length=200)]
-Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+
+
+def _is_code(value: str) -> str:
+    if not re.fullmatch(LANGUAGE, value):
+        ours = ", ".join(sorted(path.stem for path in (ROOT / "site" / "languages").glob("*.json")))
+        raise ValueError(
+            f"{value!r} is no code of a language; kilnscan has {ours}, others are written like ta or zh-Hant and need "
+            "a dictionary in `map.dictionaries`"
+        )
+    return value
+
+
+Language = Annotated[str, AfterValidator(_is_code), Field(json_schema_extra={"pattern": LANGUAGE})]
 
 
 class Exposure(Section):

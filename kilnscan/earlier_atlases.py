@@ -86,8 +86,8 @@ def _shares(column: pd.Series, what: str) -> list[float]:
                 share = float(value)
             if not 0 <= share <= 1:
                 raise VectorError(
-                    f"The {what} has {harmless(str(value), TEXT_LENGTH)!r} as {column.name} in row {row}: write a number "
-                    "from 0 to 1, or leave it empty."
+                    f"The {what} has {harmless(str(value), TEXT_LENGTH)!r} as {column.name} in row {row}: write a "
+                    "number from 0 to 1, or leave it empty."
                 )
         shares.append(share)
     return shares

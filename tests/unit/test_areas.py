@@ -301,13 +301,35 @@ def test_names_meet_whatever_their_case_spaces_accents_and_leading_zeros(joined,
 
 @pytest.mark.parametrize(("one", "other"), [("बिहार", "बहार"), ("কালী", "কালি"), ("A1", "A 1"), ("10", "1"), ("!", "?")])
 def test_other_names_are_other_names(joined, one, other):
-    air, said = joined(f"name,pm25\n{one},5\n", areas([WEST], [other]))
-    assert np.isnan(air).all() and f"{one!r} is no area of the map" in said[1]
+    air, said = joined(f"name,pm25\n{one},5\nthird,6\n", areas([WEST, EAST], [other, "Third"]))
+    np.testing.assert_equal(air, [np.nan, 6])
+    assert f"{one!r} is no area of the map" in said[1]
+
+
+@pytest.mark.parametrize(
+    ("lines", "parent", "says"),
+    [
+        (
+            "X1,S,1\nX2,S,1\nX3,S,1\nX4,S,1\n",
+            None,
+            "its 'name' are 'X1', 'X2', 'X3' and others, the areas are 'A', 'B'.",
+        ),
+        ("A,Punjab,1\n", "st", r"its 'name' and 'st' are 'A' \(Punjab\), the areas are 'A' \(S\), 'B' \(T\)\."),
+        (" ,S,1\n", None, r"its 'name' are empty \(line 2\), the areas are 'A', 'B'\."),
+        ("A\n", None, r"its 'name' are empty \(it has 1 cells where the heading has 3\)"),
+        ("\x1b[2J,S,1\n", None, r"its 'name' are '\[2J'"),
+    ],
+)
+def test_a_table_without_a_line_for_any_area_is_refused_with_names_of_both_sides(joined, lines, parent, says):
+    two = areas([WEST, EAST], ["A", "B"], state=["S", "T"])
+    with pytest.raises(VectorError, match=rf"has no line for any area: {says}.*Check `name` and `parent`"):
+        joined(f"name,st,pm25\n{lines}", two, parent=parent)
 
 
 def test_a_name_as_it_is_written_goes_before_its_like(joined):
     assert joined("name,pm25\n07,5\n7,6\n", areas([WEST, EAST], ["07", "7"]))[0] == [5, 6]
-    assert "'007' is the name of 2 areas" in joined("name,pm25\n007,5\n", areas([WEST, EAST], ["07", "7"]))[1][1]
+    said = joined("name,pm25\n007,5\n7,6\n", areas([WEST, EAST], ["07", "7"]))[1]
+    assert "'007' is the name of 2 areas" in said[1]
 
 
 def test_a_nameless_line_joins_no_nameless_area(joined):
@@ -320,14 +342,17 @@ def test_a_name_of_two_areas_needs_its_state(joined):
     two = areas([WEST, EAST], ["Bilaspur"] * 2, state=["Chhattisgarh", "Himachal Pradesh"])
     air, said = joined("name,st,pm25\nBilaspur,himachal pradesh,5\nBilaspur,CHHATTISGARH,6\n", two, parent="st")
     assert air == [6, 5] and said == []
-    air, said = joined("name,pm25\nBilaspur,5\n", two)
-    assert np.isnan(air).all() and "line 2: 'Bilaspur' is the name of 2 areas; the line is left out." in said[1]
+    three = areas([WEST, EAST, box(90, 22, 91, 23)], ["Bilaspur", "Bilaspur", "Durg"], state=["C", "H", "C"])
+    air, said = joined("name,pm25\nBilaspur,5\nDurg,6\n", three)
+    np.testing.assert_equal(air, [np.nan, np.nan, 6])
+    assert "line 2: 'Bilaspur' is the name of 2 areas; the line is left out." in said[1]
 
 
 def test_a_name_of_two_areas_is_not_taken_for_the_one_that_is_mapped(tmp_path):
-    (tmp_path / "air.csv").write_text("name,pm25\nBilaspur,5\n", encoding="utf-8")
+    (tmp_path / "air.csv").write_text("name,pm25\nBilaspur,5\nDurg,6\n", encoding="utf-8")
     given = AreaTable(path=str(tmp_path / "air.csv"), columns={"air": "pm25"})
-    table, said = area_table(areas([WEST, EAST], ["Bilaspur"] * 2), kilns(), ledger(WEST), [], [given])
+    three = areas([WEST, EAST, box(90, 22, 91, 23)], ["Bilaspur", "Bilaspur", "Durg"])
+    table, said = area_table(three, kilns(), ledger(WEST), [], [given])
     assert len(table) == 1 and table["air"].isna().all() and len(said) == 2
 
 
@@ -356,8 +381,8 @@ def test_a_cell_that_is_no_number_is_told(joined, cell):
 
 def test_areas_without_a_line_are_counted_and_a_long_list_of_strange_lines_is_cut(joined):
     lines = "".join(f"B{k},1\n" for k in range(100))
-    said = joined(f"name,pm25\n{lines}", areas([WEST, EAST]))[1]
-    assert said[0] == "air.csv: 2 of 2 areas have no line."
+    said = joined(f"name,pm25\n{lines}A0,1\n", areas([WEST, EAST]))[1]
+    assert said[0] == "air.csv: 1 of 2 areas have no line."
     assert len(said) == MOST_SAID + 1 and said[-1] == f"air.csv: {101 - MOST_SAID} more such lines."
 
 
@@ -376,7 +401,8 @@ def test_a_table_that_cannot_be_joined_is_refused(joined, text, says):
 
 
 def test_a_line_with_too_few_cells_is_told(joined):
-    assert "line 2: it has 1 cells where the heading has 2" in joined("name,pm25\nA0\n", areas([WEST]))[1][1]
+    said = joined("name,pm25\nA0\nA0,1\n", areas([WEST]))[1]
+    assert len(said) == 1 and "line 2: it has 1 cells where the heading has 2" in said[0]
 
 
 @pytest.mark.parametrize("name", ["kilns", "geometry", "pm25_t_low", "people_5km", "mapped"])

@@ -1,7 +1,6 @@
 """What is told of kilns and areas together, with everything configured and with nothing."""
 
 import json
-import re
 from pathlib import Path
 
 import geopandas as gpd
@@ -11,8 +10,9 @@ import pytest
 import shapely
 from shapely import box
 
-from kilnscan.config_impact import Areas, Emissions, Exposure, Siting
+from kilnscan.config_impact import Areas, AreaTable, Emissions, Exposure, Siting
 from kilnscan.dictionary import check_columns
+from kilnscan.errors import VectorError
 from kilnscan.files import write_json
 from kilnscan.impact import assess
 from kilnscan.tables import read_table, write_table
@@ -162,10 +162,13 @@ def test_real_kilns_in_real_divisions_with_a_real_table_of_their_people(tmp_path
     path = DATA / "assets" / "boundaries" / "admin1_IND_PAK_BGD_NPL_osm_lowres.geojson"
     inventory = pd.read_csv(DATA / "kiln_inventories" / "apad_bangladesh.csv")[["lon", "lat"]].to_numpy()
     upazilas = {"path": str(DATA / "exposure" / "ban_pop.csv"), "name": "VALUE", "columns": {"residents": "SUM"}}
-    areas = Areas(path=str(path), name="name", country="country", tables=[upazilas])
-    told, _, table, facts = assess(kilns(*inventory), ledger(box(88, 20.5, 92.8, 26.7)), config(areas=areas))
+    areas = Areas(path=str(path), name="name", country="country")
+    places = kilns(*inventory), ledger(box(88, 20.5, 92.8, 26.7))
+    told, _, table, _ = assess(*places, config(areas=areas))
     assert table["kilns"].sum() == (told["area"] != "").sum() > 4700
     assert table.set_index("area")["kilns"].idxmax() == "Dhaka Division"
     assert (table["mapped"][table["country"] == "BGD"] > 0.9).all() and "Sindh" not in set(table["area"])
-    assert table["residents"].isna().all()  # a table of upazilas says nothing about divisions, and that is told
-    assert re.search(r"\d+ of \d+ areas have no line", facts["notes"][0])
+    with pytest.raises(
+        VectorError, match=r"its 'VALUE' are 'Amtali', 'Bamna'.*the areas are 'Assam', 'Barisal Division'"
+    ):
+        assess(*places, config(areas=areas.model_copy(update={"tables": [AreaTable(**upazilas)]})))
