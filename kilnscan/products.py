@@ -263,7 +263,7 @@ def _write_map(edition: Edition, downloads: list[Path]) -> None:
     tables, areas = edition.tables, edition.config.get("areas") or {}
     write_site(
         edition.files["site"],
-        **{layer: tables.get(layer) for layer in (*TABLES, "siting", "areas")},
+        **{layer: tables.get(layer) for layer in (*TABLES, "siting", "areas", "change", "estimates")},
         **{layer: shown(tables[layer]) for layer in ("sources", "reports") if layer in tables},
         meta=edition.meta,
         rules=edition.rules,

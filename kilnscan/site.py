@@ -17,6 +17,7 @@ from kilnscan.config_impact import Map
 from kilnscan.errors import KilnscanError, TableError
 from kilnscan.publish import check_layer, write_pmtiles
 from kilnscan.site_backdrop import allow, boundary_lines, satellite_host, simple_areas
+from kilnscan.site_joins import gone, with_change, with_estimates
 from kilnscan.site_tables import (
     chips_named,
     columnar,
@@ -58,6 +59,8 @@ def write_site(
     area_labels: Mapping[str, str] | None = None,
     sources: gpd.GeoDataFrame | None = None,
     reports: gpd.GeoDataFrame | None = None,
+    change: gpd.GeoDataFrame | None = None,
+    estimates: gpd.GeoDataFrame | None = None,
     settings: Map | None = None,
     quicklook: str | Path | None = None,
     quicklook_bounds: tuple[float, float, float, float] | None = None,
@@ -71,15 +74,16 @@ def write_site(
     Tables are in EPSG:4326; `kilns` needs `id` and geometry, what else it lacks the map does without. `siting` has a
     row per kiln and rule (kiln, rule, status, reason, distance_m, limit_m, probability, nearest); `rules` says what
     the rules are (id, title, citation...); `area_labels` are words for columns of `areas`. Of `sources` only rows that
-    may be shown are written, of `reports` only accepted ones, without photos and about 100 m coarse. Empty tables are
-    layers that the map does not offer.
+    may be shown are written, of `reports` only accepted ones, without photos and about 100 m coarse. `change` tells
+    what became of kilns, also of those that are no longer among `kilns`, `estimates` how many kilns `areas` hold.
+    Empty tables are layers that the map does not offer.
 
     `quicklook` is a Web Mercator picture between `quicklook_bounds` (west, south, east, north in degrees). `thumbs`
     holds the images that `kilns.chip` and `kilns.chip_before` name as `chips/<file>`, `archives` vector tiles of
     layers that are written already. `downloads` are files to copy in and link. `meta` may hold region, title,
     synthetic, models (name, sha256, card), metrics (precision, recall, f1, n; a number or {value, interval}),
-    emissions (factor sources: text, or {name, citation, licence}), credits, version, commit, licences, attribution and
-    bounds (west, south, east, north).
+    estimated (kilns, precision, recall; {value, ci95}), emissions (factor sources: text, or {name, citation, licence}),
+    credits, version, commit, licences, attribution and bounds (west, south, east, north).
 
     Raises TableError if a table lacks a column or names a chip that is not there, ConfigError for dictionaries and
     satellite services that cannot be used, VectorError for boundaries, KilnscanError if the bundle is missing or the
@@ -91,6 +95,8 @@ def write_site(
     _check_tables(kilns, {"candidates": candidates, "acquired": acquired, "coverage": coverage})
     spoken = words(settings)
     bounds = _bounds(meta, kilns, coverage)
+    lost = gone(change, kilns, areas)
+    kilns, areas = with_change(kilns, change), with_estimates(areas, estimates)
     with _replacing_folder(Path(folder)) as site:
         shutil.copytree(bundle, site, dirs_exist_ok=True, copy_function=shutil.copyfile)
         data = site / "data"
@@ -105,6 +111,7 @@ def write_site(
             "areas": None if _lacks(areas) else feature_collection(simple_areas(areas), 5),
             "sources": None if _lacks(sources) else _sources(sources),
             "reports": None if _lacks(reports) else _reports(reports),
+            "gone": None if lost is None else columnar(lost),
             "boundaries": boundary_lines(settings.boundaries, bounds) if settings.boundaries and bounds else None,
             "basemap": _picture(quicklook, quicklook_bounds),
         }

@@ -11,7 +11,16 @@ import pandas as pd
 import shapely
 
 # Places keep 1e-6 degrees (0.1 m) in the page; the GeoPackage has them in full.
-DECIMALS = {"lon": 6, "lat": 6, "score": 4, "screen_score": 4, "length_m": 1, "width_m": 1, "azimuth_deg": 1}
+DECIMALS = {
+    "lon": 6,
+    "lat": 6,
+    "score": 4,
+    "screen_score": 4,
+    "length_m": 1,
+    "width_m": 1,
+    "azimuth_deg": 1,
+    "moved_m": 0,
+}
 
 SHARD = 500
 """Kilns per file of details."""
@@ -19,7 +28,7 @@ SHARD = 500
 POLLUTANTS = ("pm25", "so2", "co", "bc", "co2")
 SLIM = (
     *("id", "type", "score", "lon", "lat", "length_m", "width_m", "azimuth_deg", "first_seen", "last_seen"),
-    *("country", "state", "area", "siting", "rules_broken", "people_1km", "schools_1km", "clinics_1km"),
+    *("change", "country", "state", "area", "siting", "rules_broken", "people_1km", "schools_1km", "clinics_1km"),
     *(f"{pollutant}_t{end}" for pollutant in POLLUTANTS for end in ("", "_low", "_high")),
     *("tile", "provider", "licence"),
 )

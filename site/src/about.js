@@ -3,7 +3,7 @@
 import { extra, meta } from "./data.js";
 import { byId, closeButton, el, facts, save } from "./dom.js";
 import { boundariesNote } from "./parts.js";
-import { isNumber, percent, percents } from "./format.js";
+import { estimated, isNumber, percent, percents } from "./format.js";
 import { language, languages, t } from "./words.js";
 import { title } from "./state.js";
 
@@ -91,7 +91,21 @@ function accuracy() {
         ]),
       ]
     : [el("p", {}, t("accuracy.unknown"))];
-  return [...measured, el("p", {}, t("accuracy.score")), ...coverage()];
+  return [...measured, ...sampled(), el("p", {}, t("accuracy.score")), ...coverage()];
+}
+
+/** What a sample that people checked says of the whole region. */
+function sampled() {
+  const { kilns, precision, recall } = meta.estimated ?? {};
+  if (!isNumber(kilns?.value)) return [];
+  return [
+    el("p", {}, t("accuracy.sampled")),
+    facts([
+      [t("metric.estimated"), estimated(kilns.value, ...(kilns.ci95 ?? []))],
+      [t("accuracy.precision"), measure(precision)],
+      [t("accuracy.recall"), measure(recall)],
+    ]),
+  ];
 }
 
 function coverage() {

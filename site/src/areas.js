@@ -42,7 +42,7 @@ export function metrics() {
   if (!extra.areas) return [];
   const properties = areaFeatures().features.map((feature) => feature.properties);
   const numeric = (column) => properties.some((one) => Number.isFinite(one[column]));
-  const ours = ["kilns", "kilns_100km2", ...POLLUTANTS.map((name) => `${name}_t`), "broken", "people_1km"];
+  const ours = ["kilns", "estimated", "kilns_100km2", ...POLLUTANTS.map((name) => `${name}_t`), "broken", "people_1km"];
   const labels = site.area_labels ?? {};
   const named = [...Object.keys(labels), ...Object.keys(properties[0] ?? {})];
   const told = (name) => ours.includes(name) || NO_METRICS.has(name) || /_(low|high|t|left_out)$/.test(name);
@@ -58,7 +58,7 @@ export function metricTitle(name) {
   if (pollutant) return t("metric.pollutant", { pollutant: t(`pollutant.${pollutant}`) });
   const near = name.match(/^(people|schools|clinics)_([125])km$/);
   if (near && name !== "people_1km") return `${t(`near.${near[1]}`)} · ${kilometres(Number(near[2]))}`;
-  return ["kilns", "kilns_100km2", "broken", "people_1km"].includes(name)
+  return ["kilns", "estimated", "kilns_100km2", "broken", "people_1km"].includes(name)
     ? t(`metric.${name}`)
     : name.replaceAll("_", " ");
 }

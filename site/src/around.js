@@ -1,5 +1,6 @@
 // Add up around a point: what stands within some kilometres, by mouse or by coordinates typed in.
 
+import { changeName, changesThere } from "./changes.js";
 import { extra, kilns } from "./data.js";
 import { byId, el, facts } from "./dom.js";
 import { kilometres, position } from "./format.js";
@@ -126,6 +127,8 @@ function tell() {
     t(`siting.${word || "none"}`),
     count(bySiting.get(word)),
   ]);
+  const byChange = tally("change");
+  const changeRows = changesThere().map((word) => [changeName(word), byChange.has(word) ? count(byChange.get(word)) : null]);
   const where = t("around.within", {
     km: kilometres(state.around.km),
     place: position(state.around.lon, state.around.lat),
@@ -142,6 +145,7 @@ function tell() {
       facts(typeRows),
       emitted ? part(t("emissions.title"), emitted, el("p", { class: "small" }, t("emissions.sum_note"))) : null,
       kilns.has("siting") ? part(t("siting.title"), facts(sitingRows)) : null,
+      kilns.has("change") ? part(t("change.title"), facts(changeRows)) : null,
       part(t("layer.sources"), sourceSums()),
       found.length ? part(t("around.list"), kilnList(found)) : null,
     ].filter(Boolean),

@@ -122,13 +122,15 @@ kilns.rowOf = new Map(Array.from({ length: kilns.length }, (_, row) => [kilns.ge
 export const extra = { coverage: { type: "FeatureCollection", features: [] }, areas: null, boundaries: null };
 extra.sources = new Table();
 extra.reports = new Table();
+extra.gone = new Table(); // kilns of earlier atlases that are not among the kilns
+const TABLES = ["sources", "reports", "gone"];
 
 export async function loadExtras() {
-  const names = ["coverage", "areas", "boundaries", "sources", "reports"].filter(offers);
+  const names = ["coverage", "areas", "boundaries", ...TABLES].filter(offers);
   const contents = await Promise.all(names.map((name) => load(name)));
   names.forEach((name, at) => {
     if (!contents[at]) return;
-    extra[name] = name === "sources" || name === "reports" ? new Table(contents[at]) : contents[at];
+    extra[name] = TABLES.includes(name) ? new Table(contents[at]) : contents[at];
   });
 }
 

@@ -1,6 +1,7 @@
 // One page of paper for a kiln: hidden on the screen, alone in print.
 
 import { accuracyLine } from "./about.js";
+import { changeName } from "./changes.js";
 import { chip, extra, meta } from "./data.js";
 import { byId, el, facts, ltr } from "./dom.js";
 import { axis, isNumber, kilometres, metres, percent, period, position, worded } from "./format.js";
@@ -33,6 +34,7 @@ export function fillEvidence({ id, of, rules, near, reports }) {
           [t("kiln.position"), position(of("lon"), of("lat"))],
           [t("kiln.place"), place && el("bdi", {}, cut(place))],
           [t("kiln.seen"), period(of("first_seen") && cut(of("first_seen")), of("last_seen") && cut(of("last_seen")))],
+          [t("change.state"), of("change") && cut(changeName(of("change")))],
           [t("kiln.size"), size],
           [t("kiln.axis"), axis(of("azimuth_deg"))],
         ]),

@@ -1,18 +1,20 @@
 // The card of search, filters and layers.
 
+import { changeMark, changeName, changesThere } from "./changes.js";
 import { chooser } from "./chooser.js";
-import { kilns, meta } from "./data.js";
+import { extra, kilns, meta } from "./data.js";
 import { announce, byId, closeButton, el, svg } from "./dom.js";
 import { downloadCsv, downloadGeojson } from "./downloads.js";
 import { percent } from "./format.js";
 import { backgrounds, layerSwitches, measures } from "./legend.js";
 import { searchBox } from "./search.js";
-import { FACETS, SITING, areaCodes, change, countsBy, isFiltered, passing, state, subscribe } from "./state.js";
-import { toggled, types, unfiltered, years } from "./state.js";
+import { FACETS, SITING, areaCodes, change, countsBy, countsByChange, isFiltered, passing } from "./state.js";
+import { shownGone, state, subscribe, toggled, types, unfiltered, years } from "./state.js";
 import { count, t } from "./words.js";
 
 export function makeFilters(map) {
   const shown = el("strong", { id: "shown" });
+  const lost = el("p", { class: "small", id: "shown-gone" });
   const reset = el(
     "button",
     { type: "button", class: "quiet", onclick: () => change(unfiltered()) },
@@ -22,8 +24,9 @@ export function makeFilters(map) {
     closeButton(t("filters.close"), () => togglePhone(false)),
     searchBox(map),
     el("p", { class: "tally" }, shown, el("span", {}, t("filters.of", { n: kilns.length })), reset),
+    lost,
     typeFilter(),
-    ...[kilns.has("score") ? scoreFilter() : null, measures(), placeFilter(), sitingFilter()].filter(Boolean),
+    ...[kilns.has("score") ? scoreFilter() : null, measures(), placeFilter(), sitingFilter(), changeFilter()].filter(Boolean),
     layerSwitches(),
     backgrounds(),
     el(
@@ -42,9 +45,12 @@ export function makeFilters(map) {
   const update = (changed) => {
     shown.textContent = count(passing().length);
     reset.hidden = !isFiltered();
+    const n = shownGone().length;
+    lost.textContent = n ? t("gone", { n }) : "";
+    lost.hidden = !n;
     if (changed) announce(t("filters.shown", { shown: passing().length, n: kilns.length }));
   };
-  subscribe((changed) => FACETS.some((facet) => changed.has(facet)) && update(changed));
+  subscribe((changed) => (changed.has("layers") || FACETS.some((facet) => changed.has(facet))) && update(changed));
   update();
 }
 
@@ -199,6 +205,20 @@ function sitingFilter() {
     );
   }
   return folded("siting", t("filters.rules"), children, state.siting.size > 0 || state.rules.size > 0);
+}
+
+function changeFilter() {
+  if (!kilns.has("change") && !extra.gone.length) return null;
+  const rows = changesThere().map((word) => ({ word, name: changeName(word), mark: changeMark(word) }));
+  const states = ticks("changes", t("filters.change"), rows, countsByChange, (word) => state.changes.has(word));
+  let before = state.changes.has("gone");
+  subscribe((changed) => {
+    if (!changed.has("changes")) return;
+    const asked = state.changes.has("gone") && !before; // then they are to be seen
+    before = state.changes.has("gone");
+    if (asked && !state.layers.has("gone")) change({ layers: toggled(state.layers, "gone", true) });
+  });
+  return folded("change", t("change.title"), rows.length ? [states] : [], state.changes.size > 0);
 }
 
 /** How many kilns break each rule, with all other filters. */

@@ -24,6 +24,14 @@ export const decimals = (x, n) => (isNumber(x) ? fixed(n).format(x) : null);
 export const whole = (x) => (isNumber(x) ? count(x) : null);
 export const length = (m) => (isNumber(m) ? (m >= 1000 ? kilometres(m / 1000) : metres(m)) : null);
 
+/** A whole number and the range in which the truth lies with 95 % probability, which may have no upper end: 67 (67–100). */
+export function estimated(x, low, high) {
+  if (!isNumber(x)) return null;
+  if (!isNumber(low)) return count(x);
+  const range = isNumber(high) ? isolate(`${count(low)}–${count(high)}`) : t("legend.from", { x: count(low) });
+  return `${count(x)} (${range})`;
+}
+
 export function squareKilometres(x) {
   return isNumber(x) ? unit("km2", x >= 100 ? count(x) : decimals(x, 1)) : null;
 }

@@ -1,6 +1,7 @@
 // The sheet of one kiln.
 
 import { openAbout } from "./about.js";
+import { changeMark, changeName } from "./changes.js";
 import { chip, details, extra, kilns, meta, site } from "./data.js";
 import { el, facts, ltr, sayingButton } from "./dom.js";
 import { fillEvidence } from "./evidence.js";
@@ -11,7 +12,7 @@ import { reportIcon, reportsOn } from "./reports.js";
 import { shapeIcon } from "./shapes.js";
 import { sourceKinds } from "./sources.js";
 import { copied } from "./share.js";
-import { state, types } from "./state.js";
+import { state, typeOf, types } from "./state.js";
 import { t } from "./words.js";
 
 export const KM = [1, 2, 5];
@@ -85,10 +86,11 @@ function fill(kiln, pictures, body) {
       facts([
         [t("kiln.place"), place ? el("bdi", {}, place) : null],
         [t("kiln.position"), position(of("lon"), of("lat"))],
-        [t("kiln.seen"), period(of("first_seen"), of("last_seen"))],
+        [t("kiln.seen"), of("change") ? null : period(of("first_seen"), of("last_seen"))], // else told below
         [t("kiln.size"), size],
         [t("kiln.axis"), axis(of("azimuth_deg"))],
       ]),
+      changed(of),
       emissions(of),
       part(t("near.title"), people(of)),
       part(t("siting.title"), kiln.rules.length ? el("ul", { class: "rules" }, ...kiln.rules.map(rule)) : summary(of)),
@@ -107,6 +109,29 @@ function fill(kiln, pictures, body) {
     ].filter(Boolean),
   );
 }
+
+/** What became of it since earlier seasons, and why it is thought so. */
+function changed(of) {
+  if (!of("change")) return null;
+  return part(
+    t("change.title"),
+    el("p", { class: "change" }, changeMark(of("change")), el("strong", {}, changeName(of("change")))),
+    facts([
+      [t("column.first_seen"), of("first_seen") && ltr(of("first_seen"))],
+      [t("column.last_seen"), of("last_seen") && ltr(of("last_seen"))],
+      [t("change.type_before"), of("type_before") && typeOf(of("type_before")).name],
+      [t("change.moved_by"), metres(of("moved_m"))],
+    ]),
+    ...changeNotes(of("change"), of("change_reason")),
+  );
+}
+
+/** Why it is thought so, and what to beware of. */
+export const changeNotes = (word, reason) =>
+  [
+    reason && el("p", { class: "small" }, el("bdi", { lang: "en" }, reason)),
+    word !== "persisting" && el("p", { class: "small" }, t("change.note")),
+  ].filter(Boolean);
 
 function figures({ id, of }) {
   const [before, now] = [chip(of("chip_before")), chip(of("chip"))];

@@ -2,16 +2,17 @@
 
 import { areaScale, metrics } from "./areas.js";
 import { chooser } from "./chooser.js";
+import { GONE_ICONS, changeColour, changeName, changesThere } from "./changes.js";
 import { coloursOf, UNKNOWN } from "./classes.js";
-import { extra, meta, offers } from "./data.js";
+import { extra, kilns, meta, offers } from "./data.js";
 import { el } from "./dom.js";
 import { boundariesNote } from "./parts.js";
 import { number, worded } from "./format.js";
 import { scaleOf } from "./points.js";
 import { REPORT_ICONS } from "./reports.js";
-import { shapeIcon } from "./shapes.js";
+import { hollowIcon, shapeIcon } from "./shapes.js";
 import { sourceKinds } from "./sources.js";
-import { POLLUTANTS, bases, change, chosenSources, state, subscribe, toggled } from "./state.js";
+import { FACETS, MEASURES, bases, change, chosenSources, passingGone, state, subscribe, toggled } from "./state.js";
 import { count, t } from "./words.js";
 
 export const STATUSES = ["ok", "empty", "cloudy", "failed"];
@@ -19,6 +20,7 @@ export const STATUSES = ["ok", "empty", "cloudy", "failed"];
 /** Switches of the layers that this map has. */
 export function layerSwitches() {
   const entries = [
+    ["gone", "gone", goneLegend],
     ["areas", "areas", areaLegend],
     ["sources", "sources", sourceLegend],
     ["reports", "reports", reportLegend],
@@ -162,28 +164,55 @@ function reportLegend() {
   );
 }
 
-/** What circles show: the type, or how much of a pollutant a kiln emits. */
+/** Marks of kilns no longer found, and how many of each pass the filters. */
+function goneLegend() {
+  const there = new Set(extra.gone.coded("change").words);
+  const lines = GONE_ICONS.filter(({ name }) => there.has(name)).map(({ name, shape, colour }) => {
+    const n = el("output", { class: "number" });
+    return { name, n, line: el("li", {}, hollowIcon(shape, colour), changeName(name), n) };
+  });
+  const update = () => {
+    const words = Array.from(passingGone(), (row) => extra.gone.get(row, "change"));
+    for (const { name, n } of lines) n.textContent = count(words.filter((word) => word === name).length);
+  };
+  subscribe((changed) => FACETS.some((facet) => changed.has(facet)) && update());
+  update();
+  return el("ul", { class: "legend" }, ...lines.map(({ line }) => line));
+}
+
+/** What circles show: the type, what changed, or how much of a pollutant a kiln emits. */
 export function measures() {
-  if (!POLLUTANTS.length) return null;
+  if (MEASURES.length < 2) return null;
   const select = el(
     "select",
     { id: "measure", onchange: ({ target }) => change({ measure: target.value }) },
-    el("option", { value: "type" }, t("measure.type")),
-    ...POLLUTANTS.map((name) =>
-      el("option", { value: name }, t("measure.pollutant", { pollutant: t(`pollutant.${name}`) })),
-    ),
+    ...MEASURES.map((name) => el("option", { value: name }, measureName(name))),
   );
   const list = el("ul", { class: "legend classes" });
   const update = () => {
     select.value = state.measure;
     list.hidden = state.measure === "type";
     if (list.hidden) return;
+    if (state.measure === "change") return list.replaceChildren(...changeList());
     const { breaks, values } = scaleOf(state.measure);
     list.replaceChildren(...classList(breaks, coloursOf(breaks), values.some(Number.isNaN), "dot"));
   };
   subscribe((changed) => changed.has("measure") && update());
   update();
   return el("div", { class: "measure" }, el("label", { for: "measure" }, t("measure")), select, list);
+}
+
+const measureName = (name) =>
+  name === "type" || name === "change"
+    ? t(`measure.${name}`)
+    : t("measure.pollutant", { pollutant: t(`pollutant.${name}`) });
+
+function changeList() {
+  const there = new Set(kilns.coded("change").words);
+  const words = changesThere().filter((word) => there.has(word));
+  return words.map((word) =>
+    el("li", {}, el("i", { class: "dot", style: { background: changeColour(word) } }), changeName(word)),
+  );
 }
 
 /** Light, dark, the screen's picture, or the satellite service if one was configured. */

@@ -6,10 +6,12 @@ import workerText from "worker:maplibre-gl/dist/maplibre-gl-worker.mjs";
 import { areaFeatures, areaPaint } from "./areas.js";
 import { openArchive } from "./archives.js";
 import { boxFeatures, hasBoxes, nothing } from "./boxes.js";
+import { GONE_ICONS, goneFeatures } from "./changes.js";
 import { extra, kilns, load, loadExtras, meta, offers } from "./data.js";
 import { circle } from "./geo.js";
 import { colourOf, pointFeatures } from "./points.js";
 import { reportFeatures, REPORT_ICONS } from "./reports.js";
+import { drawn } from "./shapes.js";
 import { iconOf, sourceFeatures, sourceKinds } from "./sources.js";
 import { FACETS, change, state, subscribe } from "./state.js";
 import { BOX_ZOOM, archiveLayers, groups, papers, picture, stripes, style } from "./style.js";
@@ -90,9 +92,11 @@ function addImages(map) {
 function showExtras(map) {
   for (const kind of sourceKinds()) map.addImage(`source-${kind.name}`, iconOf(kind), { pixelRatio: 2 });
   for (const icon of REPORT_ICONS) map.addImage(`report-${icon.name}`, iconOf(icon), { pixelRatio: 2 });
+  for (const { name, shape, colour } of GONE_ICONS) map.addImage(`gone-${name}`, drawn(shape, colour, true), { pixelRatio: 2 });
   map.getSource("coverage").setData(extra.coverage);
   map.getSource("sources").setData(sourceFeatures());
   map.getSource("reports").setData(reportFeatures());
+  map.getSource("gone").setData(goneFeatures());
   if (extra.areas) map.getSource("areas").setData(areaFeatures());
   if (extra.boundaries) {
     const geometry = { type: "MultiLineString", coordinates: extra.boundaries };
@@ -132,7 +136,9 @@ function addPicture(map) {
 }
 
 function redraw(map, changed) {
-  if (changed.has("measure") || FACETS.some((facet) => changed.has(facet))) drawKilns(map);
+  const filtered = FACETS.some((facet) => changed.has(facet));
+  if (changed.has("measure") || filtered) drawKilns(map);
+  if (filtered || changed.has("layers")) map.getSource("gone").setData(goneFeatures());
   if (changed.has("layers")) {
     for (const [group, layers] of Object.entries(groups)) {
       for (const layer of layers) show(map, layer, state.layers.has(group));
@@ -187,7 +193,7 @@ export function flyTo(map, lon, lat, zoom = 15.5) {
   fly(map, { center: [lon, lat], zoom: Math.max(map.getZoom(), zoom), offset });
 }
 
-export const flyToKiln = (map, row) => flyTo(map, kilns.get(row, "lon"), kilns.get(row, "lat"));
+export const flyToKiln = (map, row, table = kilns) => flyTo(map, table.get(row, "lon"), table.get(row, "lat"));
 
 /** Mark a place that was searched for by coordinates. */
 export function showPlace(map, lon, lat) {
@@ -205,7 +211,7 @@ export function flyToBounds(map, [west, south, east, north], maxZoom = 15) {
 }
 
 const TOUCHABLE = [
-  ...["kilns-points", "boxes-fill", "kilns-clusters", "sources-points", "sources-clusters", "reports-points"],
+  ...["kilns-points", "boxes-fill", "kilns-clusters", "gone-points", "sources-points", "sources-clusters", "reports-points"],
   ...["candidates-fill", "areas-fill", "coverage-touch"],
 ];
 

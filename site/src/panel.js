@@ -3,7 +3,7 @@
 import { kilns } from "./data.js";
 import { byId, closeButton } from "./dom.js";
 import { kilnSheet } from "./kiln.js";
-import { areaSheet, candidateSheet, groupSheet, reportSheet, sourceSheet, tileSheet } from "./sheets.js";
+import { areaSheet, candidateSheet, goneSheet, groupSheet, reportSheet, sourceSheet, tileSheet } from "./sheets.js";
 import { change, state, subscribe } from "./state.js";
 import { t } from "./words.js";
 
@@ -26,6 +26,7 @@ const SHEETS = {
   coverage: tileSheet,
   sources: sourceSheet,
   reports: reportSheet,
+  gone: goneSheet,
   areas: areaSheet,
   group: groupSheet,
 };

@@ -5,6 +5,7 @@ import { kilns } from "./data.js";
 import { breaksOf, classOf, coloursOf, UNKNOWN } from "./classes.js";
 import { count, short } from "./format.js";
 import { hasBoxes } from "./boxes.js";
+import { changeColour } from "./changes.js";
 import { passing, state, types } from "./state.js";
 
 const REACH = 46; // pixels: nearer circles become one
@@ -31,8 +32,12 @@ export function scaleOf(pollutant) {
   return scales.get(pollutant);
 }
 
+/** Whether circles show words, not amounts. */
+const isWord = () => state.measure === "type" || state.measure === "change";
+
 /** Colour of one kiln by what circles show. */
 export function colourOf(row) {
+  if (state.measure === "change") return changeColour(kilns.get(row, "change"));
   if (state.measure === "type") return types.get(kilns.get(row, "type") ?? "").colour;
   const { values, breaks, colours } = scaleOf(state.measure);
   return colours[classOf(values[row], breaks)] ?? UNKNOWN;
@@ -40,7 +45,7 @@ export function colourOf(row) {
 
 function radiusOf(row, zoom) {
   const usual = 4 + (3 * Math.min(7, Math.max(0, zoom - 5))) / 7;
-  if (state.measure === "type") return usual;
+  if (isWord()) return usual;
   const { values, breaks } = scaleOf(state.measure);
   return usual + 1.5 * Math.max(0, classOf(values[row], breaks));
 }
@@ -61,7 +66,7 @@ export function pointFeatures(bounds, zoom) {
   return collection(groups.map((group) => (group.n === 1 ? single(group.row, zoom) : several(group, most))));
 }
 
-const weightOf = () => (state.measure === "type" ? null : scaleOf(state.measure).values);
+const weightOf = () => (isWord() ? null : scaleOf(state.measure).values);
 const alone = (row) => ({ row, n: 1, sum: 0, known: 0 });
 
 function cells(rows, size) {
@@ -123,7 +128,7 @@ function single(row, zoom) {
 }
 
 function several({ n, x, y, sum, known, left, right, top, bottom }, most) {
-  const byCount = state.measure === "type";
+  const byCount = isWord();
   const share = byCount ? Math.min(1, Math.sqrt(n) / 30) : Math.sqrt(sum / (most || 1));
   return {
     type: "Feature",

@@ -1,13 +1,14 @@
 // Find a kiln by its id, an area or another source by its name, or a place by its coordinates.
 
 import { areaFeatures } from "./areas.js";
+import { changeName, goneIcon } from "./changes.js";
 import { extra, kilns } from "./data.js";
 import { announce, el } from "./dom.js";
 import { position } from "./format.js";
 import { coordinates } from "./geo.js";
 import { flyTo, flyToKiln, showPlace } from "./map.js";
 import { openFacts } from "./panel.js";
-import { shapeIcon } from "./shapes.js";
+import { hollowIcon, shapeIcon } from "./shapes.js";
 import { sourceKinds } from "./sources.js";
 import { change, types } from "./state.js";
 import { t } from "./words.js";
@@ -52,7 +53,7 @@ function list(input, results, map) {
   const place = coordinates(text);
   const found = place
     ? [{ name: t("search.go", { place: position(...place) }), go: () => showPlace(map, ...place) }]
-    : [...kilnsNamed(text, map), ...areasNamed(text), ...sourcesNamed(text, map)];
+    : [...kilnsNamed(text, map), ...goneNamed(text, map), ...areasNamed(text), ...sourcesNamed(text, map)];
   const choices = found.map(({ mark, name, note, go }) => {
     const onclick = () => {
       hide(results);
@@ -97,6 +98,22 @@ function kilnsNamed(text, map) {
       flyToKiln(map, row);
     },
   }));
+}
+
+function goneNamed(text, map) {
+  const { gone } = extra;
+  return matching(gone.length, (row) => gone.get(row, "id"), text).map((row) => {
+    const { shape, colour } = goneIcon(gone.get(row, "change"));
+    return {
+      mark: hollowIcon(shape, colour),
+      name: gone.get(row, "id"),
+      note: changeName(gone.get(row, "change")),
+      go: () => {
+        openFacts("gone", { row });
+        flyToKiln(map, row, gone);
+      },
+    };
+  });
 }
 
 function areasNamed(text) {

@@ -21,8 +21,8 @@ export const SHAPES = {
   cross: star(4, 0.4),
 };
 
-/** The shape as a picture for the map, at twice its size. */
-export function drawn(shape, colour, size = 11) {
+/** The shape as a picture for the map, at twice its size; only its outline if it is hollow. */
+export function drawn(shape, colour, hollow = false, size = 11) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 4 * size;
   const pen = canvas.getContext("2d");
@@ -31,20 +31,32 @@ export function drawn(shape, colour, size = 11) {
   for (const [x, y] of SHAPES[shape]) pen.lineTo(x * 1.55 * size, y * 1.55 * size);
   pen.closePath();
   pen.lineJoin = "round";
-  pen.lineWidth = 6;
+  pen.lineWidth = hollow ? 11 : 6;
   pen.strokeStyle = "#ffffff";
   pen.stroke();
-  pen.fillStyle = colour;
-  pen.fill();
+  if (hollow) {
+    pen.lineWidth = 5;
+    pen.strokeStyle = colour;
+    pen.stroke();
+  } else {
+    pen.fillStyle = colour;
+    pen.fill();
+  }
   return pen.getImageData(0, 0, canvas.width, canvas.height);
 }
 
 /** The shape for a legend. */
-export function shapeIcon(shape, colour) {
-  const points = SHAPES[shape].map((corner) => corner.map((x) => (x * 7).toFixed(2)).join()).join(" ");
+export const shapeIcon = (shape, colour) => icon(shape, 7, { fill: colour, stroke: "#ffffff", "stroke-width": 1.5 });
+
+/** Its outline for a legend, with a light edge, since the page may be dark. */
+export const hollowIcon = (shape, colour) =>
+  icon(shape, 7, { fill: "none", stroke: "#ffffff", "stroke-width": 4.5 }, { fill: "none", stroke: colour, "stroke-width": 2.2 });
+
+function icon(shape, size, ...strokes) {
+  const points = SHAPES[shape].map((corner) => corner.map((x) => (x * size).toFixed(2)).join()).join(" ");
   return svg(
     "svg",
     { class: "shape", viewBox: "-9 -9 18 18", "aria-hidden": "true" },
-    svg("polygon", { points, fill: colour, stroke: "#ffffff", "stroke-width": 1.5, "stroke-linejoin": "round" }),
+    ...strokes.map((stroke) => svg("polygon", { points, "stroke-linejoin": "round", ...stroke })),
   );
 }

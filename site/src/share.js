@@ -2,7 +2,7 @@
 // names that the map does not know is dropped.
 
 import { extra, kilns } from "./data.js";
-import { LAYERS, POLLUTANTS, SITING, areaCodes, bases, change, state, subscribe, types, usualBase } from "./state.js";
+import { CHANGES, LAYERS, MEASURES, SITING, areaCodes, bases, change, state, subscribe, types, usualBase } from "./state.js";
 import { languages, first, language, t } from "./words.js";
 
 const usual = { layers: [...state.layers].sort().join() };
@@ -13,6 +13,7 @@ const SETS = [
   ["state", "states", () => kilns.coded("state").words],
   ["area", "areas", () => areaCodes().words],
   ["siting", "siting", () => SITING],
+  ["change", "changes", () => CHANGES],
   ["rule", "rules", () => kilns.coded("rules_broken").words.flatMap((word) => word.split(" "))],
 ];
 
@@ -32,7 +33,7 @@ export function readAddress() {
     const words = new Set(known());
     values[key] = new Set(parameters.getAll(name).filter((word) => words.has(word)));
   }
-  if (POLLUTANTS.includes(parameters.get("show"))) values.measure = parameters.get("show");
+  if (MEASURES.includes(parameters.get("show"))) values.measure = parameters.get("show");
   if (bases.includes(parameters.get("base"))) values.base = parameters.get("base");
   if (/^[a-z][a-z0-9_]{0,40}$/.test(parameters.get("metric") ?? "")) values.metric = parameters.get("metric");
   if (parameters.has("layers")) {

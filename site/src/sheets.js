@@ -1,17 +1,18 @@
 // Sheets of what is not a kiln: candidates, tiles, sources, reports, areas, and kilns that share a place.
 
 import { areaFeatures, metricTitle, metrics } from "./areas.js";
+import { changeName, goneIcon } from "./changes.js";
 import { extra, kilns } from "./data.js";
 import { el, facts, ltr } from "./dom.js";
-import { decimals, isNumber, kilometres, number, percent, position, squareKilometres, tonnes, whole, worded } from "./format.js";
+import { decimals, estimated, isNumber, kilometres, number, percent, position, squareKilometres, tonnes, whole, worded } from "./format.js";
 import { within } from "./geo.js";
-import { reportLine } from "./kiln.js";
+import { changeNotes, reportLine } from "./kiln.js";
 import { flyToBounds } from "./map.js";
 import { emissionsOf, heading, kind, meter, part } from "./parts.js";
 import { reportFacts, reportIcon } from "./reports.js";
-import { shapeIcon } from "./shapes.js";
+import { hollowIcon, shapeIcon } from "./shapes.js";
 import { sourceKinds } from "./sources.js";
-import { change, passing, types } from "./state.js";
+import { change, passing, typeOf, types } from "./state.js";
 import { count, t } from "./words.js";
 
 export function candidateSheet({ id, score, area_m2: area, elongation, tile }) {
@@ -84,13 +85,34 @@ export function reportSheet({ row }) {
   ];
 }
 
+/** A kiln that an earlier atlas has and this one has not. */
+export function goneSheet({ row }) {
+  const of = (column) => extra.gone.get(row, column);
+  const { name, shape, colour } = goneIcon(of("change"));
+  return [
+    kind(hollowIcon(shape, colour), changeName(of("change"))),
+    heading(`${t("kiln")} `, ltr(of("id"))),
+    el("p", {}, t(`gone.note.${name}`)),
+    facts([
+      [t("column.type"), of("type") && typeOf(of("type")).name],
+      [t("change.score_before"), percent(of("score"))],
+      [t("kiln.place"), [of("area"), of("state"), of("country")].filter(Boolean).join(", ")],
+      [t("kiln.position"), position(of("lon"), of("lat"))],
+      [t("column.first_seen"), of("first_seen") && ltr(of("first_seen"))],
+      [t("column.last_seen"), of("last_seen") && ltr(of("last_seen"))],
+      [t("change.last_found"), of("last_found") && el("bdi", {}, of("last_found"))],
+    ]),
+    ...changeNotes(of("change"), of("reason")),
+  ];
+}
+
 export function areaSheet({ row, fly }, map) {
   const feature = areaFeatures().features[row];
   const area = feature.properties;
   const bounds = boundsOf(feature.geometry);
   if (fly) setTimeout(() => flyToBounds(map, bounds, 11)); // when the sheet has taken its room
   for (const { id } of areaFeatures().features) map.setFeatureState({ source: "areas", id }, { chosen: id === row });
-  const emitted = new Set(["kilns", "kilns_100km2", "broken", "people_1km"]);
+  const emitted = new Set(["kilns", "estimated", "kilns_100km2", "broken", "people_1km"]);
   const rest = metrics().filter(([name]) => !emitted.has(name) && !name.endsWith("_t"));
   const onlyThese = () => change({ areas: new Set([area.key]) });
   return [
@@ -99,12 +121,14 @@ export function areaSheet({ row, fly }, map) {
     el("p", {}, [area.state, area.country].filter(Boolean).join(", ")),
     facts([
       [t("metric.kilns"), whole(area.kilns)],
+      [t("metric.estimated"), estimated(area.estimated, area.estimated_low, area.estimated_high)],
       [t("area.size"), squareKilometres(area.area_km2)],
       [t("area.mapped"), percent(area.mapped)],
       [t("metric.kilns_100km2"), number(area.kilns_100km2)],
       [t("metric.broken"), whole(area.broken)],
       [t("metric.people_1km"), whole(area.people_1km)],
     ]),
+    isNumber(area.estimated) ? el("p", { class: "small estimated" }, estimateNote(area.estimated_basis)) : null,
     part(
       t("emissions.title"),
       facts(emissionsOf((column) => area[column])),
@@ -118,6 +142,12 @@ export function areaSheet({ row, fly }, map) {
       el("button", { type: "button", onclick: () => flyToBounds(map, bounds, 13) }, t("area.zoom")),
     ),
   ];
+}
+
+/** How the number of kilns was estimated, and whether the area's own sample was too small for it. */
+function estimateNote(basis) {
+  const borrowed = basis === "model" || basis === "partly model" ? t("area.estimated.borrowed") : "";
+  return [t("area.estimated.note"), borrowed].filter(Boolean).join(" ");
 }
 
 export function boundsOf(geometry) {

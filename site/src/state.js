@@ -5,13 +5,18 @@ import { t } from "./words.js";
 import { typesOf } from "./types.js";
 
 export const types = typesOf(kilns.coded("type").words);
-export const LAYERS = ["coverage", "acquired", "candidates", "areas", "sources", "reports", "boundaries", "kilns"];
+export const LAYERS = [
+  ...["coverage", "acquired", "candidates", "areas", "sources", "reports", "boundaries", "gone", "kilns"],
+];
 export const BASES = ["light", "dark", "picture", "satellite"];
 export const POLLUTANTS = ["pm25", "so2", "co", "bc", "co2"].filter((name) => kilns.has(`${name}_t`));
+/** What circles may show. */
+export const MEASURES = ["type", ...(kilns.has("change") ? ["change"] : []), ...POLLUTANTS];
 export const SITING = ["breaks", "grandfathered", "unknown", "meets", ""];
+export const CHANGES = ["new", "gone", "moved", "changed type", "persisting", "uncertain"];
 export const title = meta.title || (meta.region ? t("title.of", { region: meta.region }) : t("title"));
 
-const usualLayers = ["coverage", "candidates", "boundaries", "kilns"];
+const usualLayers = ["coverage", "candidates", "boundaries", "gone", "kilns"];
 const dark = matchMedia("(prefers-color-scheme: dark)").matches;
 
 /** Backgrounds that this map has. */
@@ -29,7 +34,8 @@ export const state = {
   areas: new Set(),
   siting: new Set(),
   rules: new Set(),
-  measure: "type", // what circles show: the type, or a pollutant
+  changes: new Set(),
+  measure: "type", // what circles show, one of MEASURES
   kinds: null, // kinds of sources that are shown; null means all
   statuses: new Set(),
   layers: new Set(usualLayers),
@@ -40,7 +46,7 @@ export const state = {
 };
 
 const clear = { score: 0, years: null };
-for (const name of ["countries", "states", "areas", "siting", "rules"]) clear[name] = new Set();
+for (const name of ["countries", "states", "areas", "siting", "rules", "changes"]) clear[name] = new Set();
 
 /** All filters of kilns as they are at first. */
 export const unfiltered = () => ({ ...clear, types: new Set(types.keys()) });
@@ -72,27 +78,27 @@ export function toggled(set, value, on) {
 /** Area and state in one word: areas of two states may share a name. */
 export const areaKey = (area, state) => (area && state ? `${area}, ${state}` : (area ?? ""));
 
-let placed = null;
-/** Kilns by area, coded. */
-export function areaCodes() {
-  if (placed) return placed;
-  const [areas, states] = [kilns.coded("area"), kilns.coded("state")];
+const placed = new Map();
+/** Kilns by area, coded; or those of another table with the same columns. */
+export function areaCodes(table = kilns) {
+  if (placed.has(table)) return placed.get(table);
+  const [areas, states] = [table.coded("area"), table.coded("state")];
   const pairs = new Map();
-  const texts = Array.from({ length: kilns.length }, (_, row) => {
+  const texts = Array.from({ length: table.length }, (_, row) => {
     const pair = areas.codes[row] * states.words.length + states.codes[row];
     if (!pairs.has(pair)) pairs.set(pair, areaKey(areas.words[areas.codes[row]], states.words[states.codes[row]]));
     return pairs.get(pair);
   });
-  placed = code(texts);
-  return placed;
+  placed.set(table, code(texts));
+  return placed.get(table);
 }
 
 /** Year first seen of each kiln, NaN where it is not known. */
-export const years = Float64Array.from(kilns.has("first_seen") ? yearsSeen() : []);
-function yearsSeen() {
-  const { words, codes } = kilns.coded("first_seen");
+export const years = yearsSeen(kilns);
+function yearsSeen(table) {
+  const { words, codes } = table.coded("first_seen");
   const found = words.map((word) => (/^\d{4}/.test(word) ? Number(word.slice(0, 4)) : NaN));
-  return Array.from(codes, (at) => found[at]);
+  return Float64Array.from(codes, (at) => found[at]);
 }
 
 const only = (set, { words, codes }, among = (word) => set.has(word)) => {
@@ -100,29 +106,35 @@ const only = (set, { words, codes }, among = (word) => set.has(word)) => {
   return (row) => passes[codes[row]];
 };
 
+/** What each filter asks of the rows of a table, falsy if it asks nothing. */
 const facets = {
-  types: () => state.types.size < types.size && only(state.types, kilns.coded("type")),
-  score: () => {
-    const scores = kilns.numbers("score");
+  types: (table) => state.types.size < types.size && only(state.types, table.coded("type")),
+  score: (table) => {
+    const scores = table.numbers("score");
     return state.score > 0 && ((row) => scores[row] >= state.score);
   },
-  years: () => state.years && ((row) => years[row] >= state.years[0] && years[row] <= state.years[1]),
-  countries: () => state.countries.size && only(state.countries, kilns.coded("country")),
-  states: () => state.states.size && only(state.states, kilns.coded("state")),
-  areas: () => state.areas.size && only(state.areas, areaCodes()),
-  siting: () => state.siting.size && only(state.siting, kilns.coded("siting")),
-  rules: () =>
+  years: (table) => {
+    if (!state.years) return null;
+    const seen = table === kilns ? years : yearsSeen(table);
+    return (row) => seen[row] >= state.years[0] && seen[row] <= state.years[1];
+  },
+  countries: (table) => state.countries.size && only(state.countries, table.coded("country")),
+  states: (table) => state.states.size && only(state.states, table.coded("state")),
+  areas: (table) => state.areas.size && only(state.areas, areaCodes(table)),
+  siting: (table) => state.siting.size && only(state.siting, table.coded("siting")),
+  rules: (table) =>
     state.rules.size &&
-    only(state.rules, kilns.coded("rules_broken"), (word) => word.split(" ").some((rule) => state.rules.has(rule))),
+    only(state.rules, table.coded("rules_broken"), (word) => word.split(" ").some((rule) => state.rules.has(rule))),
+  changes: (table) => state.changes.size && only(state.changes, table.coded("change")),
 };
 export const FACETS = Object.keys(facets);
 
-const fails = new Uint8Array(kilns.length);
+const fails = new Uint16Array(kilns.length);
 let passed = null;
 
 function mark(facet) {
   const bit = 1 << FACETS.indexOf(facet);
-  const passes = facets[facet]();
+  const passes = facets[facet](kilns);
   for (let row = 0; row < fails.length; row++) {
     if (passes && !passes(row)) fails[row] |= bit;
     else fails[row] &= ~bit;
@@ -142,6 +154,17 @@ export function passing() {
 
 export const passes = (row) => fails[row] === 0;
 
+/** Rows of the kilns no longer found that pass the filters, all but `besides`. @returns {Uint32Array} */
+export function passingGone(besides = null) {
+  const asked = FACETS.filter((facet) => facet !== besides).map((facet) => facets[facet](extra.gone));
+  const tests = asked.filter(Boolean);
+  const rows = Uint32Array.from({ length: extra.gone.length }, (_, row) => row);
+  return rows.filter((row) => tests.every((test) => test(row)));
+}
+
+/** Those of them that are on the map and in the table. */
+export const shownGone = () => (state.layers.has("gone") ? passingGone() : new Uint32Array());
+
 /** Number of kilns by code that pass all filters but `facet`, so that each choice tells what it would add. */
 export function countsBy(facet, { words, codes }) {
   const bit = 1 << FACETS.indexOf(facet);
@@ -150,7 +173,20 @@ export function countsBy(facet, { words, codes }) {
   return new Map(words.map((word, at) => [word, counts[at]]));
 }
 
-export const isFiltered = () => passing().length < kilns.length || FACETS.some((facet) => facets[facet]());
+/** How many kilns of now and before have each state of change, with all other filters. */
+export function countsByChange() {
+  const counts = countsBy("changes", kilns.coded("change"));
+  for (const row of passingGone("changes")) {
+    const word = extra.gone.get(row, "change");
+    counts.set(word, (counts.get(word) ?? 0) + 1);
+  }
+  return counts;
+}
+
+export const isFiltered = () => passing().length < kilns.length || FACETS.some((facet) => facets[facet](kilns));
+
+/** Name and colour of a type, also of one that no kiln has now. */
+export const typeOf = (type) => types.get(type ?? "") ?? typesOf([type ?? ""]).get(type ?? "");
 
 // --- other sources
 

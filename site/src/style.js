@@ -16,15 +16,15 @@ export const groups = {
   boundaries: ["boundaries-casing", "boundaries-line"],
   sources: ["sources-clusters", "sources-counts", "sources-points"],
   reports: ["reports-points"],
+  gone: ["gone-points"],
   kilns: ["kilns-clusters", "kilns-counts", "kilns-points", "boxes-fill", "boxes-casing", "boxes-line", "chosen"],
 };
 
 /** Everything the map may show, empty at first; data and archives are put in when they are there. */
 export function style() {
   const sources = {};
-  for (const name of ["coverage", "boundaries", "areas", "reports", "kilns", "boxes", "around", "chosen", "place"]) {
-    sources[name] = { type: "geojson", data: nothing };
-  }
+  const given = ["coverage", "boundaries", "areas", "reports", "gone", "kilns", "boxes", "around", "chosen", "place"];
+  for (const name of given) sources[name] = { type: "geojson", data: nothing };
   sources.sources = { type: "geojson", data: nothing, cluster: true, clusterRadius: 36, clusterMaxZoom: 9 };
   const layers = [{ id: "paper", type: "background", paint: { "background-color": papers.light } }];
   if (site.satellite) {
@@ -146,6 +146,16 @@ function otherLayers() {
       type: "symbol",
       source: "reports",
       layout: { "icon-image": ["get", "icon"], "icon-allow-overlap": true },
+    },
+    {
+      id: "gone-points",
+      type: "symbol",
+      source: "gone",
+      layout: {
+        "icon-image": ["get", "icon"],
+        "icon-allow-overlap": true,
+        "icon-size": ["interpolate", ["linear"], ["zoom"], 5, 0.45, 11, 0.8, 14, 1],
+      },
     },
   ];
 }

@@ -1,17 +1,20 @@
 // The same kilns as a table: sortable, and reachable by keyboard, which points on a map are not.
 
-import { kilns } from "./data.js";
+import { changeName } from "./changes.js";
+import { extra, kilns } from "./data.js";
 import { announce, byId, closeButton, el, ltr } from "./dom.js";
 import { metres, number, percent, whole, worded } from "./format.js";
 import { flyToKiln } from "./map.js";
-import { FACETS, change, passing, state, subscribe, types } from "./state.js";
+import { openFacts } from "./panel.js";
+import { FACETS, change, passing, shownGone, state, subscribe, typeOf } from "./state.js";
 import { t } from "./words.js";
 
 const PAGE = 100;
 const COLUMNS = [
   { name: "id" },
-  { name: "type", show: (type) => types.get(type).name },
+  { name: "type", show: (type) => typeOf(type).name },
   { name: "score", show: percent, number: true },
+  { name: "change", show: changeName },
   { name: "country" },
   { name: "state" },
   { name: "area" },
@@ -45,7 +48,7 @@ export function makeTable(map) {
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") step(event, section);
   });
   subscribe((changed) => {
-    if (FACETS.some((facet) => changed.has(facet))) {
+    if (changed.has("layers") || FACETS.some((facet) => changed.has(facet))) {
       page = 0;
       draw();
     } else if (changed.has("selected")) mark(section);
@@ -60,19 +63,22 @@ function toggle(open) {
 
 function contents(map, draw) {
   const columns = COLUMNS.filter(({ name }) => kilns.has(name));
-  const rows = sorted(passing());
-  page = Math.min(page, Math.max(0, Math.ceil(rows.length / PAGE) - 1));
+  const [rows, lost] = [sorted(kilns, passing()), sorted(extra.gone, shownGone())]; // those no longer found come last
+  const length = rows.length + lost.length;
+  page = Math.min(page, Math.max(0, Math.ceil(length / PAGE) - 1));
   const close = () => {
     toggle(false);
     byId("table-button").focus();
   };
-  const lines = Array.from(rows.slice(page * PAGE, (page + 1) * PAGE));
+  const places = Array.from({ length: Math.min(PAGE, length - page * PAGE) }, (_, at) => page * PAGE + at);
+  const lines = places.map((at) => (at < rows.length ? [kilns, rows[at]] : [extra.gone, lost[at - rows.length]]));
+  const title = [t("kilns", { n: rows.length }), lost.length ? t("gone", { n: lost.length }) : ""].filter(Boolean);
   return [
     el(
       "div",
       { class: "table-top" },
-      el("h2", {}, t("kilns", { n: rows.length })),
-      rows.length > PAGE ? pager(rows.length, draw) : null,
+      el("h2", {}, title.join(" · ")),
+      length > PAGE ? pager(length, draw) : null,
       closeButton(t("table.close"), close),
     ),
     el(
@@ -82,7 +88,7 @@ function contents(map, draw) {
         "table",
         { "aria-label": t("table.label") },
         el("thead", {}, el("tr", {}, ...columns.map((column) => header(column, draw)))),
-        el("tbody", {}, ...lines.map((row, index) => line(row, columns, map, index === 0))),
+        el("tbody", {}, ...lines.map(([table, row], index) => line(table, row, columns, map, index === 0))),
       ),
     ),
   ];
@@ -143,14 +149,15 @@ function header({ name, number: numeric }, draw) {
   );
 }
 
-function line(row, columns, map, first) {
-  const id = kilns.get(row, "id");
+function line(table, row, columns, map, first) {
+  const id = table.get(row, "id");
   const open = () => {
-    change({ selected: id });
-    flyToKiln(map, row);
+    if (table === kilns) change({ selected: id });
+    else openFacts("gone", { row });
+    flyToKiln(map, row, table);
   };
   const cells = columns.map(({ name, show, number: numeric, plain }) => {
-    const value = kilns.get(row, name);
+    const value = table.get(row, name);
     if (name === "id") {
       const button = el("button", { type: "button", tabindex: first ? 0 : -1, onclick: open }, ltr(id));
       return el("th", { scope: "row" }, button);
@@ -181,11 +188,11 @@ function mark(section) {
 }
 
 /** Rows by the chosen column; what is not known comes last, whichever way. */
-function sorted(rows) {
+function sorted(table, rows) {
   const { name, down } = sorting;
   const numeric = COLUMNS.find((column) => column.name === name).number;
-  const { words, codes } = numeric ? {} : kilns.coded(name);
-  const keys = numeric ? kilns.numbers(name) : codes;
+  const { words, codes } = numeric ? {} : table.coded(name);
+  const keys = numeric ? table.numbers(name) : codes;
   const unknown = (row) => (numeric ? Number.isNaN(keys[row]) : words[keys[row]] === "");
   const way = down ? -1 : 1;
   const known = rows.filter((row) => !unknown(row)).sort((a, b) => way * (keys[a] - keys[b]) || a - b);

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,43 @@ def make_reports(kilns: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(table, geometry=shapes, crs="EPSG:4326")
 
 
+CHANGES = ("persisting", "new", "moved", "changed type", "uncertain")
+
+
+def make_change(kilns: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """What became of the kilns, most of which persist, and seven that are no longer among them."""
+    number = len(kilns)
+    status = ["persisting" if index % 3 else CHANGES[index // 3 % 5] for index in range(number)]
+    now = pd.DataFrame({"id": kilns["id"], "status": status, "type": kilns["type"]})
+    now["reason"] = now["status"].map({"new": "2023 looked there and saw none", "uncertain": "it scores only 0.52"})
+    now["type_before"] = np.where(now["status"] == "changed type", "CFCBK", now["type"])
+    now["moved_m"] = np.where(now["status"] == "moved", 87.3, 4.0)
+    now = now.assign(score=kilns["score"], first_seen=kilns["first_seen"], last_seen=kilns["last_seen"])
+    lost = pd.DataFrame({"id": [f"43RGM9{index:09d}" for index in range(7)], "type": "", "last_found": "2023"})
+    lost["status"] = ["gone"] * 5 + ["uncertain"] * 2
+    lost["reason"] = ["last found in 2023; this run looked there and saw none"] * 5 + ["the tile is cloudy"] * 2
+    lost = lost.assign(type_before=["clamp", "zigzag"] * 3 + ["old sort"], score_before=0.83)
+    lost = lost.assign(first_seen="2021-11-02", last_seen="2023-02-11")
+    draw = np.random.default_rng(8)
+    places = [Point(*place) for place in draw.uniform((WEST + 0.05, SOUTH + 0.05), (WEST + 0.15, SOUTH + 0.35), (7, 2))]
+    shapes = [*gpd.points_from_xy(kilns["lon"], kilns["lat"]), *places]
+    table = pd.concat([now, lost], ignore_index=True)
+    texts = ["reason", "last_found", "first_seen", "last_seen"]
+    return gpd.GeoDataFrame(table.assign(**table[texts].fillna("")), geometry=shapes, crs="EPSG:4326")
+
+
+def make_estimates(kilns: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """How many kilns the areas hold: in the east too little was looked at to say where it ends."""
+    areas = make_areas(kilns)[["area", "state", "country", "kilns", "geometry"]].rename(columns={"kilns": "atlas"})
+    told = {
+        "kilns": [31.2, 47.0],
+        "kilns_low": [29.0, 40.0],
+        "kilns_high": [38.4, np.inf],
+        "basis": ["sample", "model"],
+    }
+    return areas.assign(**told)
+
+
 def make_tables(kilns: gpd.GeoDataFrame) -> dict[str, gpd.GeoDataFrame]:
     """The four layers of an atlas around `kilns`."""
     draw = np.random.default_rng(3)
@@ -305,14 +343,30 @@ def kilns() -> gpd.GeoDataFrame:
     return make_kilns()
 
 
-@pytest.fixture(scope="session")
-def address(site: Path) -> Iterator[str]:
-    """The site served with byte ranges on this machine."""
+@contextmanager
+def served(site: Path) -> Iterator[str]:
+    """The address of a site served with byte ranges on this machine."""
     web = serve.server(site)
     threading.Thread(target=web.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{web.server_port}/"
     web.shutdown()
     web.server_close()
+
+
+@pytest.fixture(scope="session")
+def address(site: Path) -> Iterator[str]:
+    """The address of the site of the 60 kilns."""
+    with served(site) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def seasons(write: WriteSite, kilns: gpd.GeoDataFrame) -> Iterator[str]:
+    """The address of the same site with change and estimates."""
+    tables = {"change": make_change(kilns), "estimates": make_estimates(kilns)}
+    whole = {"kilns": {"value": 67.2, "ci95": [66.8, 99.7]}, "precision": {"value": 0.99, "ci95": [0.95, 1.0]}}
+    with served(write(tables=tables, estimated=whole)) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ import pytest
 
 from kilnscan.config_impact import Map, Satellite
 from kilnscan.site_words import LANGUAGES
-from tests.browser.conftest import make_areas, make_kilns, make_reports, make_sources
+from tests.browser.conftest import make_areas, make_change, make_kilns, make_reports, make_sources
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 
@@ -382,6 +382,136 @@ def test_sources_are_filtered_by_kind_and_reports_are_shown(visit: Open, address
     assert page.locator(".below label:has([value=cement]) output").text_content() == str(retired)
 
 
+def named(change: gpd.GeoDataFrame, status: str) -> Any:
+    """The first kiln of a status."""
+    return change[change["status"] == status].iloc[0]
+
+
+def test_change_is_a_filter_whose_counts_are_those_of_the_table(
+    visit: Open, seasons: str, kilns: gpd.GeoDataFrame
+) -> None:
+    page, change = visit(seasons), make_change(kilns)
+    page.get_by_text("Change since earlier seasons").last.click()
+    for status, number in change["status"].value_counts().items():
+        assert page.locator(f"fieldset.changes output[data-word='{status}']").text_content() == str(number)
+    page.locator("fieldset.changes").get_by_label("New").check()
+    assert shown(page) == (change["status"] == "new").sum()
+    assert not page.locator("#shown-gone").is_visible()
+    page.locator("fieldset.changes").get_by_label("Changed type").check()
+    assert shown(page) == change["status"].isin(["new", "changed type"]).sum()
+    page.locator("#measure").select_option("change")
+    legend = page.locator(".measure .classes").inner_text()
+    assert "Persisting" in legend and "Gone" not in legend
+    assert "show=change" in page.evaluate("location.hash")
+    page.get_by_role("button", name="Table").click()
+    texts = page.locator("#table tbody tr").all_inner_texts()
+    assert len(texts) == shown(page)
+    assert all("New" in text or "Changed type" in text for text in texts)
+    page.get_by_role("button", name="Clear", exact=True).click()
+    assert shown(page) == len(kilns)
+    assert page.locator("#shown-gone").text_content() == "7 no longer found"
+
+
+def test_kilns_that_are_gone_are_marks_of_their_own_and_rows_of_the_table(
+    visit: Open, seasons: str, kilns: gpd.GeoDataFrame
+) -> None:
+    page, change = visit(seasons), make_change(kilns)
+    gone = named(change, "gone")
+    assert drawn(page, "gone-points") == 7
+    page.get_by_text("Change since earlier seasons").last.click()
+    page.locator("fieldset.layers").get_by_label("Kilns no longer found").uncheck()
+    until(page, "() => !window.__map.queryRenderedFeatures({layers: ['gone-points']}).length")
+    page.locator("fieldset.changes").get_by_label("Gone").check()  # who asks for them wants to see them
+    assert page.get_by_label("Kilns no longer found").is_checked()
+    assert (shown(page), drawn(page, "gone-points", fewer_than=7)) == (0, 5)
+    page.locator("#part-place summary").click()
+    page.get_by_label("State or province").fill("Uttar Pradesh")  # the gone ones stood in Haryana
+    page.get_by_label("State or province").press("Enter")
+    assert page.locator("fieldset.changes output[data-word=gone]").text_content() == "0"
+    page.get_by_role("button", name="Remove Uttar Pradesh").click()
+    place = pd.Series({"lon": gone.geometry.x, "lat": gone.geometry.y})
+    click_kiln(page, place, 15)
+    assert page.locator("#panel h2").text_content(timeout=60_000) == f"Kiln {gone.id}"
+    text = page.locator("#panel").inner_text()
+    for fact in ("Clamp", "83 %", "West, Haryana", "2021-11-02", "2023-02-11", gone.reason, "Look before you act"):
+        assert fact in text, fact
+    page.get_by_role("button", name="Table").click()
+    assert page.locator("#table h2").text_content() == "0 kilns · 5 no longer found"
+    page.locator("#table tbody button").nth(1).click()
+    assert page.locator("#panel h2").text_content() == f"Kiln {change['id'].iloc[len(kilns) + 1]}"
+    page.get_by_role("searchbox").fill(change["id"].iloc[-1])
+    page.get_by_role("searchbox").press("Enter")
+    text = page.locator("#panel").inner_text()
+    assert "old sort" in text and "Uncertain" in text and "the tile is cloudy" in text
+
+
+def test_a_changed_kiln_says_why_and_still_fits_on_a_page(visit: Open, seasons: str, kilns: gpd.GeoDataFrame) -> None:
+    change = make_change(kilns)
+    retyped, moved = named(change, "changed type"), named(change, "moved")
+    page = visit(f"{seasons}#kiln={retyped.id}")
+    page.locator(".kiln-facts:not([aria-busy])").wait_for(timeout=60_000)
+    text = page.locator("#panel").inner_text()
+    for fact in ("Changed type", "Circular fixed chimney", "First seen", retyped.first_seen, "Look before you act"):
+        assert fact in text, fact
+    assert "Moved by" not in text
+    assert "Changed type" in page.locator("#evidence").text_content()
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))) == 1
+    page.get_by_role("searchbox").fill(moved.id)
+    page.get_by_role("searchbox").press("Enter")
+    page.locator(".kiln-facts:not([aria-busy])").get_by_text("87 m").wait_for(timeout=60_000)
+
+
+def test_a_shared_link_keeps_the_change_that_was_asked_for(visit: Open, seasons: str, kilns: gpd.GeoDataFrame) -> None:
+    page = visit(f"{seasons}#map=9/28.4/77.2&change=gone&change=moved&change=%3Cb%3E&show=change")
+    assert shown(page) == (make_change(kilns)["status"] == "moved").sum()
+    assert drawn(page, "gone-points") == 5
+    assert page.locator("fieldset.changes").get_by_label("Gone").is_visible()  # the part is open
+    settle(page)
+    assert page.evaluate("location.hash").split("&")[1:] == ["change=gone", "change=moved", "show=change"]
+
+
+def test_a_map_without_change_shows_nothing_of_it(visit: Open, address: str) -> None:
+    page = visit(f"{address}#change=new&show=change")
+    assert page.locator("#part-change, [name=gone], #measure [value=change]").count() == 0
+    page.evaluate("location.hash = ''")
+    page.reload()
+    page.wait_for_selector("body[data-ready]")
+    page.get_by_role("button", name="Table").click()
+    assert page.locator("#table th[data-name=change]").count() == 0
+    assert page.locator("#metric [value=estimated]").count() == 0
+
+
+def test_areas_and_the_region_tell_how_many_kilns_are_estimated(visit: Open, seasons: str) -> None:
+    page = visit(f"{seasons}#layers=areas,kilns&metric=estimated")
+    panel = page.locator("#panel")
+    for area, number in (("West", "31 (29\N{EN DASH}38)"), ("East", "47 (40 or more)")):
+        page.get_by_role("searchbox").fill(area)
+        page.get_by_role("searchbox").press("Enter")
+        assert panel.locator("h2").text_content(timeout=60_000) == area
+        text = panel.inner_text()
+        assert f"Kilns estimated\n{number}" in text
+        assert ("rates of the whole region" in text) == (area == "East")
+    assert page.locator("#metric").input_value() == "estimated"
+    page.get_by_role("button", name="About").click()
+    assert "67 (67\N{EN DASH}100)" in page.locator("#about").inner_text()
+
+
+@pytest.mark.parametrize("code", ["hi", "ur", "bn"])
+def test_change_speaks_every_language_on_a_phone(visit: Open, seasons: str, kilns: gpd.GeoDataFrame, code: str) -> None:
+    words = json.loads((LANGUAGES / f"{code}.json").read_text(encoding="utf-8"))
+    page = visit(f"{seasons}#change=gone&lang={code}", 390, 844, has_touch=True)
+    page.get_by_role("button", name=words["nav.filters"], exact=True).tap()
+    assert words["change.persisting"] in page.locator("fieldset.changes").inner_text()
+    assert words["layer.gone"] in page.locator("fieldset.layers").inner_text()
+    page.get_by_role("searchbox").fill(named(make_change(kilns), "gone").id)
+    page.locator("#results button").first.tap()
+    text = page.locator("#panel").inner_text()
+    assert words["gone.note.gone"] in text and words["change.last_found"] in text
+    assert serious(page) == []
+    assert untranslated(page) == set()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 LOOKS = [
     ("en", "dark", {}),
     ("hi", "phone", {"width": 390, "height": 844, "has_touch": True}),
@@ -511,7 +641,10 @@ def test_text_in_the_data_is_never_run(visit: Open, write: Callable[..., Path], 
     texts = {"title": hostile, "region": hostile, "attribution": [hostile], "licences": [hostile], "commit": hostile}
     texts |= {"emissions": [hostile], "credits": [hostile], "version": hostile}
     models = [{"name": hostile, "sha256": hostile, "card": hostile}]
-    sources, reports, areas = make_sources(), make_reports(kilns), make_areas(kilns)
+    sources, reports, areas, change = make_sources(), make_reports(kilns), make_areas(kilns), make_change(kilns)
+    for column in ("id", "type_before", "reason", "first_seen", "last_seen", "last_found"):
+        change[column] = [f"{hostile}{index}" for index in range(len(change))]
+    change.loc[:4, "status"] = hostile
     for column in ("name", "kind", "owner", "status", "source"):
         sources[column] = hostile
     for column in ("date", "saw", "type", "verdict"):
@@ -522,7 +655,14 @@ def test_text_in_the_data_is_never_run(visit: Open, write: Callable[..., Path], 
     siting = pd.DataFrame(
         {"kiln": bad["id"], "rule": hostile, "status": hostile, "nearest": hostile, "reason": hostile}
     )
-    tables = {"sources": sources, "reports": reports, "areas": areas, "rules": rules, "siting": siting}
+    tables = {
+        "sources": sources,
+        "reports": reports,
+        "areas": areas,
+        "rules": rules,
+        "siting": siting,
+        "change": change,
+    }
     site = write(bad, tables={**tables, "area_labels": {"air": hostile}}, **texts, models=models)
     page = visit(f"{(site / 'index.html').as_uri()}#layers=areas,sources,reports,kilns")
     page.get_by_role("button", name="Table").click()

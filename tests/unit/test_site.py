@@ -15,6 +15,7 @@ from kilnscan.config_impact import Map, Satellite
 from kilnscan.errors import ConfigError, KilnscanError, TableError, VectorError
 from kilnscan.site import BUNDLE, write_site
 from kilnscan.site_backdrop import allow, boundary_lines, satellite_host, simple_areas
+from kilnscan.site_joins import gone, with_change, with_estimates
 from kilnscan.site_tables import SHARD, columnar, details, feature_collection, records, slim
 from kilnscan.site_words import CATEGORIES, LANGUAGES, placeholders, read_dictionary, words
 
@@ -302,3 +303,79 @@ def test_the_picture_of_an_earlier_year_travels_too(tmp_path: Path) -> None:
     table["chip_before"] = "chips/../old.jpg"
     with pytest.raises(TableError, match="chip"):
         write_site(tmp_path / "other", table, None, None, None, {}, thumbs=tmp_path)
+
+
+def change_of(kilns: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Three kilns of now, one of which moved and one of another type, and two of before."""
+    table = pd.DataFrame(
+        {
+            "id": [*kilns["id"], "old1", "old2"],
+            "status": ["persisting", "moved", "changed type", "gone", "uncertain"],
+            "reason": ["", "no other kiln is near either place", "it was clamp in 2023", "none there", "cloudy"],
+            "type": ["FCBK", "FCBK", "FCBK", "", ""],
+            "type_before": ["FCBK", "FCBK", "clamp", "clamp", ""],
+            "score": [0.9, 0.9, 0.9, np.nan, np.nan],
+            "score_before": [0.9, 0.9, 0.9, 0.7, np.nan],
+            "moved_m": [3.0, 90.2, 2.0, np.nan, np.nan],
+            "first_seen": "2021-01-01",
+            "last_seen": "2023-01-01",
+            "last_found": "2023",
+        }
+    )
+    places = [Point(77.0 + 0.01 * row, 28.0) for row in range(len(table))]
+    return gpd.GeoDataFrame(table, geometry=places, crs=4326)
+
+
+def test_kilns_are_told_what_became_of_them_where_it_differs() -> None:
+    given = kilns()
+    told = with_change(given, change_of(given)[::-1])
+    assert told["change"].tolist() == ["persisting", "moved", "changed type"]
+    assert told["type_before"].tolist() == ["", "", "clamp"]
+    assert told["moved_m"].fillna(-1).tolist() == [-1, 90.2, -1]
+    assert told["change_reason"].tolist()[2] == "it was clamp in 2023"
+    strange = with_change(given.assign(id=["a", "b", "c"]), change_of(given))
+    assert strange["change"].tolist() == strange["type_before"].tolist() == ["", "", ""]
+    assert with_change(given, None) is given
+
+
+def test_kilns_no_longer_found_have_the_columns_that_filters_ask_for() -> None:
+    given = kilns()
+    areas = gpd.GeoDataFrame({"area": ["A"], "state": ["S"], "country": ["IND"]}, geometry=[box(77, 27, 77.035, 29)])
+    lost = gone(change_of(given), given, areas.set_crs(4326))
+    assert lost["id"].tolist() == ["old1", "old2"]
+    assert lost["change"].tolist() == ["gone", "uncertain"]
+    assert lost["type"].tolist() == ["clamp", ""]
+    assert lost["area"].tolist() == ["A", ""]
+    assert lost["lon"].tolist() == pytest.approx([77.03, 77.04])
+    assert gone(change_of(given).iloc[:3], given, areas) is gone(None, given, None) is None
+
+
+def test_areas_take_over_their_estimates_by_name() -> None:
+    areas = gpd.GeoDataFrame(
+        {"area": ["A", "A", "B"], "state": ["S", "T", "S"], "country": "IND", "kilns": [1, 2, 3]},
+        geometry=[box(row, 0, row + 1, 1) for row in range(3)],
+        crs=4326,
+    )
+    estimates = areas.iloc[[1, 0]].assign(
+        kilns=[20.0, 10.0], kilns_low=[18.0, 9.0], kilns_high=[np.inf, 12.0], basis="sample"
+    )
+    told = with_estimates(areas, estimates)
+    assert told["kilns"].tolist() == [1, 2, 3]
+    assert told["estimated"].fillna(-1).tolist() == [10, 20, -1]
+    features = feature_collection(told)["features"]
+    assert [feature["properties"]["estimated_high"] for feature in features] == [12, None, None]
+    assert with_estimates(None, estimates) is None and with_estimates(areas, None) is areas
+
+
+def test_only_a_site_with_change_has_kilns_no_longer_found(tmp_path: Path) -> None:
+    given = kilns()
+    write_site(tmp_path / "with", given, None, None, None, {}, change=change_of(given))
+    write_site(tmp_path / "without", given, None, None, None, {})
+    assert value_of(tmp_path / "with", "gone")["length"] == 2
+    assert "gone" in value_of(tmp_path / "with", "meta")["site"]["layers"]
+    assert "change" in value_of(tmp_path / "with", "kilns")["columns"]
+    assert not (tmp_path / "without/data/gone.js").exists()
+    assert "change" not in value_of(tmp_path / "without", "kilns")["columns"]
+    none = change_of(given).iloc[:0]
+    write_site(tmp_path / "none", given, None, None, None, {}, change=none)
+    assert not (tmp_path / "none/data/gone.js").exists()
