@@ -8,18 +8,22 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from kilnscan.archive_readme import README, readme
 from kilnscan.crate import METADATA, WORKFLOW, crate
-from kilnscan.files import digest, replacing, sha256_file
+from kilnscan.files import digest, read_json, replacing, sha256_file
+from kilnscan.paper_inputs import for_the_record
 from kilnscan.products import OPEN
 from kilnscan.public import INSIDE
 from kilnscan.shipped import ROOT
 
+Content = Path | bytes
+"""A file, or what stands in one."""
 WHEN = (1980, 1, 1, 0, 0, 0)
 """The time of every file in the archive: equal runs have equal archives."""
 SUMS = "SHA256SUMS"
 SOURCES = (
     "Snakefile", "rules", "scripts", "kilnscan", "facts", "envs", "requirements.lock", "pyproject.toml", "LICENSE",
-    "CITATION.cff",
+    "CITATION.cff", "site/dist", "site/languages",
     *(f"profiles/{name}" for name in ("default", "pcluster", "batch", "basic-batch")),
     *(f"config/{name}" for name in ("README.md", "config.default.yaml", "config.schema.json", "config.yaml",
                                     "ground-report-form.xlsx", "ground-report-form.yaml")),
@@ -56,14 +60,15 @@ def files_below(folder: Path, inside: str, leave_out: Iterable[str] = ()) -> dic
     }
 
 
-def groups_of(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, dict[str, Path]]:
+def groups_of(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, dict[str, Content]]:
     """The files of an archive in groups, from the input and params of the rule that writes it.
 
     Of what the user brought only the models go in: known kilns, reports and tables may not be theirs to pass on.
-    Their hashes are in paper/inputs.json, the scenes in atlas/provenance.json.
+    Their hashes are in paper/inputs.json, the scenes in atlas/provenance.json. Beside the public edition inputs.json
+    tells no more of the configuration than that does.
     """
     left_out = () if params["about"]["pictures"] else (PICTURES,)
-    products: dict[str, Path] = {}
+    products: dict[str, Content] = {}
     if inputs.get("public"):
         for part in ("atlas", "stac", "site"):
             products |= files_below(Path(str(inputs["public"])) / part, part)
@@ -74,10 +79,13 @@ def groups_of(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str,
     for name in ("inputs", "values", "tables", "figures", "markdown", "page"):
         place = Path(inputs[name])
         products |= files_below(place, f"paper/{place.name}")
-    read: dict[str, Path] = {}
+    if inputs.get("public"):
+        told = for_the_record(read_json(inputs["inputs"]), public=True)
+        products["paper/inputs.json"] = _json(told, sort_keys=True)
+    read: dict[str, Content] = {}
     for path in map(Path, inputs["models"]):
         read |= {f"models/{file.name}": file for file in (path, path.with_suffix(".md")) if file.is_file()}
-    return {"inputs": read, "products": products, "workflow": sources(ROOT)}
+    return {"inputs": read, "products": products, "workflow": dict(sources(ROOT))}
 
 
 def _full(inputs: Mapping[str, Any]) -> dict[str, Path]:
@@ -92,28 +100,44 @@ def _full(inputs: Mapping[str, Any]) -> dict[str, Path]:
 
 def write_archive(
     path: str | Path,
-    groups: Mapping[str, Mapping[str, Path]],
+    groups: Mapping[str, Mapping[str, Content]],
     about: Mapping[str, Any],
 ) -> None:
     """Write the archive: files by their path in it, in the groups `inputs`, `products` and `workflow`.
 
-    Adds ro-crate-metadata.json, which tells of them (see `crate`), and SHA256SUMS. Equal content gives equal bytes.
+    Adds README.md (see `readme`), ro-crate-metadata.json, which tells of them all (see `crate`), and SHA256SUMS. Equal
+    content gives equal bytes.
     """
     files = {name: place for group in groups.values() for name, place in group.items()}
-    told = {name: (place.stat().st_size, sha256_file(place)) for name, place in sorted(files.items())}
+    files[README] = readme(sorted(files), about).encode()
+    told = {name: _told(content) for name, content in sorted(files.items())}
     record = crate(told, about, sorted(groups["inputs"]), sorted(groups["products"]))
-    metadata = (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
-    sums = {name: checksum for name, (_, checksum) in told.items()} | {METADATA: hashlib.sha256(metadata).hexdigest()}
-    lines = "".join(f"{checksum}  {name}\n" for name, checksum in sorted(sums.items()))
+    files[METADATA] = _json(record)
+    sums = {name: checksum for name, (_, checksum) in told.items()} | {METADATA: _told(files[METADATA])[1]}
+    files[SUMS] = "".join(f"{checksum}  {name}\n" for name, checksum in sorted(sums.items())).encode()
+    first = [README, METADATA, SUMS]
     with (
         replacing(path) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive,
     ):
-        archive.writestr(_entry(METADATA), metadata)
-        archive.writestr(_entry(SUMS), lines)
-        for name, place in sorted(files.items()):
-            with place.open("rb") as source, archive.open(_entry(name), "w") as target:
+        for name in [*first, *sorted(set(files) - set(first))]:
+            content = files[name]
+            if isinstance(content, bytes):
+                archive.writestr(_entry(name), content)
+                continue
+            with content.open("rb") as source, archive.open(_entry(name), "w") as target:
                 shutil.copyfileobj(source, target)
+
+
+def _told(content: Content) -> tuple[int, str]:
+    """Size in bytes and SHA-256 of a file's content."""
+    if isinstance(content, bytes):
+        return len(content), hashlib.sha256(content).hexdigest()
+    return content.stat().st_size, sha256_file(content)
+
+
+def _json(content: Any, *, sort_keys: bool = False) -> bytes:
+    return (json.dumps(content, indent=1, ensure_ascii=False, sort_keys=sort_keys) + "\n").encode()
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

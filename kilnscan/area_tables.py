@@ -22,8 +22,8 @@ def read_tables(
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Columns (by row of `areas`; NaN where nothing is told) of users' tables, and sentences on what was left out.
 
-    Of `areas` (area, state) those in `wanted` (rows) ought to have a line. Raises VectorError if a table cannot be read,
-    lacks a column, or has no line for any area.
+    Of `areas` (area, state) those in `wanted` (rows) ought to have a line. Raises VectorError if a table cannot be
+    read, lacks a column, or has no line for any area.
     """
     columns: dict[str, np.ndarray] = {}
     said: list[str] = []
@@ -113,8 +113,8 @@ def _stranger(given: AreaTable, table: SourceTable, place: dict[str, int], areas
     ours = areas[["area", "state"][: len(keys)]].to_numpy(object).tolist()
     has = _examples(theirs) or f"empty ({table.rows[0].problem or 'line 2'})"
     return (
-        f"The table {given.path} has no line for any area: its {' and '.join(map(repr, keys))} are {has}, the areas are "
-        f"{_examples(ours)}. Check `name` and `parent` in `areas.tables` against those of `areas`."
+        f"The table {given.path} has no line for any area: its {' and '.join(map(repr, keys))} are {has}, the areas "
+        f"are {_examples(ours)}. Check `name` and `parent` in `areas.tables` against those of `areas`."
     )
 
 

@@ -37,7 +37,7 @@ def provenance(
     return {
         "products": {path.name: sha256_file(path) for path in products},
         "kilnscan": {"version": __version__, "commit": commit()},
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": versions(PACKAGES),
         "config": {"content": config, "sha256": digest(config)},
         "models": models,
         "scenes": {entry["tile"]["id"]: portable(_inputs(entry), data) for entry in scenes},
@@ -75,6 +75,11 @@ def untracked(paths: Iterable[str | Path]) -> list[str]:
         return sorted(named)
     known = {os.fsdecode(path) for path in said.split(b"\0")}
     return sorted(path for path, here in named.items() if here not in known)
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of packages that are installed; empty for those that are not."""
+    return {name: _version(name) for name in packages}
 
 
 def _version(package: str) -> str:

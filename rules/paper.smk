@@ -1,8 +1,8 @@
 """Paper: text, tables and figures in which every number comes from the run, and an archive. Only if asked for.
 
 Needs: the published atlas; config `paper`, with the text (docs/paper.md).
-Makes: <results>/paper/inputs.json (hashes of what the run was made from, compared with `paper.frozen`), values.json,
-tables/, figures/, paper.md, paper.html, and archive.zip, which holds them with the atlas, its inputs and the workflow.
+Makes: <results>/paper/inputs.json (what the run was made from, compared with `paper.frozen`), values.json, tables/,
+figures/, paper.md, paper.html, and archive.zip, which holds them with the atlas, its inputs and the workflow.
 """
 
 if settings.paper:
@@ -132,6 +132,7 @@ if settings.paper:
                 mode="json", include={"authors", "licence", "published", "pictures"}
             ),
             title=settings.region.title or settings.region.name,
+            region=settings.region.name,
             cards=content(*paper_models()),
             sources=own_sources,
             code=code_of("archive_paper"),

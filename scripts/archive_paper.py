@@ -7,7 +7,8 @@ from kilnscan.files import read_json
 
 def main(inputs: dict, params: dict, path: str) -> None:
     made = read_json(inputs["provenance"])
-    about = params["about"] | made["kilnscan"] | {"packages": made["packages"], "title": params["title"]}
+    about = params["about"] | made["kilnscan"] | {"packages": made["packages"]}
+    about |= {"title": params["title"], "region": params["region"]}
     write_archive(path, groups_of(inputs, params), about)
 
 

@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 
 from kilnscan.archive import SOURCES, SUMS, files_below, groups_of, sources, sources_digest, write_archive
+from kilnscan.archive_readme import what_is
 from kilnscan.config_impact import Public
 from kilnscan.crate import METADATA, WORKFLOW
 from kilnscan.errors import ConfigError
 from kilnscan.paper import read_told, write_values
 from kilnscan.paper_figures import figures_of
-from kilnscan.paper_inputs import check_frozen, inputs_of
+from kilnscan.paper_inputs import TOOLS, check_frozen, for_the_record, inputs_of, same_as_frozen
 from kilnscan.paper_numbers import interval, loose_numbers, number, percent
 from kilnscan.paper_page import as_page
 from kilnscan.paper_text import render, write_paper
@@ -256,7 +257,7 @@ def test_the_record_of_an_atlas_does_not_say_where_the_data_lie():
     ("changes", "words"),
     [
         ({"scenes": "g"}, "the scenes of tile 43RGM has changed"),
-        ({"seed": 1}, "the section of the configuration screen has changed"),
+        ({"seed": 1}, r"`screen\.seed` was 0 and is 1"),
     ],
 )
 def test_other_inputs_are_named(changes, words):
@@ -270,6 +271,50 @@ def test_a_changed_file_is_named():
         check_frozen(now, frozen() | {"files": {"a.gpkg": "2", "b.csv": "2"}}, "inputs.json")
 
 
+def test_every_key_that_differs_is_named_with_both_values():
+    config = {"screen": {"model": "a.npz"}, "detect": {"bands": ["B04"]}, "sources": [{"path": "a.csv"}]}
+    then = inputs_of(config, [], {})
+    now = inputs_of(
+        {"screen": {"model": "b.npz", "threshold": 0.5}, "detect": {"bands": ["B08"]}, "sources": []}, [], {}
+    )
+    with pytest.raises(ConfigError) as told:
+        check_frozen(now, then, "inputs.json")
+    for words in (
+        '`screen.model` was "a.npz" and is "b.npz"', "`screen.threshold` was not there and is 0.5",
+        '`detect.bands` was ["B04"] and is ["B08"]', '`sources.0.path` was "a.csv" and is not there',
+    ):  # fmt: skip
+        assert words in str(told.value)
+
+
+def test_other_versions_are_told_and_no_error():
+    then = frozen() | {TOOLS: frozen()[TOOLS] | {"python": "3.11.0", "requirements.lock": "other"}}
+    (words,) = check_frozen(frozen(), then, "inputs.json")
+    assert words.endswith("the paper was frozen with 3.11.0")
+    assert check_frozen(frozen(), frozen(), "inputs.json") == []
+
+
+def test_a_list_of_an_earlier_kilnscan_says_how_to_freeze_anew():
+    with pytest.raises(ConfigError, match="written by an earlier kilnscan"):
+        check_frozen(frozen(), {part: frozen()[part] for part in ("config", "scenes", "files")}, "inputs.json")
+
+
+def test_links_with_keys_and_what_a_public_edition_hides_stand_as_hashes():
+    """They are compared all the same."""
+    now = inputs_of({"map": {"url": "https://a.org/t?key=secret"}, "region": {"name": "r", "aoi": "a.gpkg"}}, [], {})
+    told, public = for_the_record(now), for_the_record(now, public=True)
+    assert "secret" not in json.dumps(told) and "a.gpkg" in json.dumps(told)
+    assert "a.gpkg" not in json.dumps(public) and public["config"]["region.name"] == "r"
+    assert check_frozen(now, told, "inputs.json") == check_frozen(now, public, "inputs.json") == []
+
+
+def test_an_archive_of_other_inputs_does_not_stay_under_its_name(tmp_path):
+    (tmp_path / "frozen.json").write_text(json.dumps(frozen(seed=1)))
+    (tmp_path / "archive.zip").write_text("of an earlier run")
+    with pytest.raises(ConfigError, match=r"is now called .*archive-of-earlier-inputs\.zip"):
+        same_as_frozen(frozen(), str(tmp_path / "frozen.json"), str(tmp_path / "inputs.json"))
+    assert not (tmp_path / "archive.zip").exists()
+
+
 @pytest.mark.parametrize("content", [[], {}, {"config": {}, "scenes": [], "files": {}}])
 def test_a_file_that_froze_nothing_is_refused(content):
     with pytest.raises(ConfigError, match=r"inputs\.json"):
@@ -279,7 +324,7 @@ def test_a_file_that_froze_nothing_is_refused(content):
 # archive
 
 ABOUT = {"title": "T", "authors": ["A B"], "licence": "CC-BY-4.0", "published": "2026-11-30", "version": "1",
-         "commit": "abc", "packages": {"snakemake": "9"}, "pictures": False}  # fmt: skip
+         "commit": "abc", "packages": {"snakemake": "9"}, "pictures": False, "region": "r"}  # fmt: skip
 
 
 MADE = ("atlas/kilns.gpkg", "atlas/kilns.geoparquet", "atlas/kilns.csv", "atlas/data_dictionary.csv",
@@ -311,6 +356,17 @@ def test_equal_files_give_equal_archives_and_every_sum_holds(tmp_path):
     assert all(hashlib.sha256(first.read(name)).hexdigest() == value for name, value in sums.items())
 
 
+def test_a_readme_tells_of_every_file_and_how_to_make_it_again(tmp_path):
+    held = archive(tmp_path, title="Kilns [of](x) here")
+    text = held.read("README.md").decode()
+    assert held.namelist()[0] == "README.md" and all(what_is(name) for name in held.namelist())
+    for words in ("# Kilns \\[of\\](x) here: ", "Authors: A B", "CC-BY-4.0", "kilnscan 1, commit abc",
+                  "| snakemake | 9 |",
+                  "sha256sum -c SHA256SUMS", "snakemake paper --configfile region.yaml"):  # fmt: skip
+        assert words in text
+    assert "--configfile" not in archive(tmp_path, "b.zip", region="demo").read("README.md").decode()
+
+
 def test_the_archive_holds_the_workflow_and_models_but_no_pictures_that_may_not_be_passed_on(tmp_path):
     names = set(archive(tmp_path).namelist())
     assert {WORKFLOW, "workflow/rules/paper.smk", "models/a.onnx", "models/a.md", "paper/figures/f.svg"} <= names
@@ -332,7 +388,8 @@ def test_rows_that_are_not_for_everybody_stay_out_of_the_full_edition(tmp_path):
 
 
 def test_of_folders_that_users_fill_the_archive_holds_what_kilnscan_ships(tmp_path):
-    said = subprocess.run(["git", "-C", ROOT, "ls-files", *{part.partition("/")[0] for part in SOURCES}],
+    parts = {part if part.startswith("site/") else part.partition("/")[0] for part in SOURCES}
+    said = subprocess.run(["git", "-C", ROOT, "ls-files", *parts],
                           capture_output=True, text=True, check=True)  # fmt: skip
     assert {name.removeprefix("workflow/") for name in sources(ROOT)} == set(said.stdout.splitlines())
     copy = tmp_path / "kilnscan"
