@@ -99,7 +99,8 @@ def read_filled(path: str | Path, most: dict[str, int], section: str, what: str)
                 if name not in answers:
                     raise VectorError(
                         f"{key} {path}, row {number}, column `id`: {name[:40]!r} is no {what} of this sample; the "
-                        f"sample changes with the threshold, the models and `{section}.seed`."
+                        f"sample changes with the threshold, the models and `{section}.seed`. Answer the new list, or "
+                        f"leave {key} out."
                     )
                 if name in given:
                     raise VectorError(f"{key} {path}, row {number}, column `id`: {name} stands there twice.")

@@ -1,6 +1,7 @@
 """A paper's figures as SVG; the same tables give the same bytes."""
 
 import io
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,7 +30,7 @@ def figures_of(
 ) -> dict[str, bytes]:
     """The figures by name, SVG: map, funnel, and where there is something to show accuracy and emissions."""
     figures = {
-        "map": _svg(_map(kilns, acquired, coverage), (6.3, 5.6)),
+        "map": _svg(_map(kilns, acquired, coverage), (6.3, _height(coverage))),
         "funnel": _svg(_funnel(values), (6.3, 2.0)),
     }
     if len(tables.get("accuracy", ())):
@@ -73,6 +74,13 @@ def _map(kilns: gpd.GeoDataFrame, acquired: gpd.GeoDataFrame, coverage: gpd.GeoD
     return draw
 
 
+def _height(coverage: gpd.GeoDataFrame) -> float:
+    """Inches that a map of the tiles takes beside its legend, without empty bands above and below."""
+    west, south, east, north = coverage.total_bounds
+    wide = max((east - west) * math.cos(math.radians((south + north) / 2)), 1e-9)
+    return min(max(4.6 * (north - south) / wide + 0.7, 2.0), 6.5)
+
+
 def _funnel(values: Mapping[str, Any]) -> Draw:
     told = values["coverage"]
     steps = {"region": told["area_km2"], "acquired": told["acquired_km2"], "kilns' boxes": told["boxes_km2"]}
@@ -81,7 +89,7 @@ def _funnel(values: Mapping[str, Any]) -> Draw:
         names, areas = list(steps), [max(area, 1e-6) for area in steps.values()]
         axes.barh(names[::-1], areas[::-1], color=["#a9c4d8", "#7fa3bd", ACCENT][::-1], height=0.6)
         for place, area in enumerate(areas[::-1]):
-            axes.annotate(f" {area:,.3g} km²", (area, place), va="center")
+            axes.annotate(f" {area:,.0f} km²" if area >= 100 else f" {area:.3g} km²", (area, place), va="center")
         axes.set_xscale("log")
         axes.set_xlim(min(areas) / 2, max(areas) * 8)
         axes.set_xlabel("area, km²")
